@@ -1,6 +1,7 @@
 #ifndef COMPAGNON_PLATFORM_BASE_STATUS_H_
 #define COMPAGNON_PLATFORM_BASE_STATUS_H_
 
+#include <string>
 #include <string_view>
 #include <utility>
 

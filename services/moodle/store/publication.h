@@ -1,0 +1,31 @@
+#ifndef COMPAGNON_MOODLE_STORE_PUBLICATION_H_
+#define COMPAGNON_MOODLE_STORE_PUBLICATION_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "platform/base/status.h"
+#include "platform/store/sql.h"
+
+namespace compagnon::event::v1 {
+class SlimEvent;
+}
+
+namespace compagnon::moodle {
+
+// Pseudonyms of a site's users (table person_key). Positive random int64, made at first sight, unique per suite.
+// Works inside the caller's transaction; answers in the order asked; user 0 gives 0. Bulk: one round trip per call.
+absl::StatusOr<std::vector<int64_t>> PseudonymsOf(store::Session& session, std::string_view site, absl::Span<const int64_t> users);
+
+// Adds events to the outbox as slim messages. Events whose stream is "site" get their pos here (dense from 1 per site, counter row
+// locked until the transaction ends, so that pos order is commit order); a log stream's events bring their pos. Fills site, stream ids,
+// routing key, CloudEvents attributes. Body, occurred, recorded are the caller's.
+absl::Status PublishSlim(store::Session& session, std::string_view site, absl::Span<event::v1::SlimEvent> events);
+
+}  // namespace compagnon::moodle
+
+#endif  // COMPAGNON_MOODLE_STORE_PUBLICATION_H_
