@@ -26,6 +26,9 @@ absl::StatusOr<std::vector<int64_t>> PseudonymsOf(store::Session& session, std::
 // routing key, CloudEvents attributes. Body, occurred, recorded are the caller's.
 absl::Status PublishSlim(store::Session& session, std::string_view site, absl::Span<event::v1::SlimEvent> events);
 
+// Highest pos given out in the site's stream "site", 0 when none; the counter row stays locked until the transaction ends.
+absl::StatusOr<int64_t> LastSitePos(store::Session& session, std::string_view site);
+
 }  // namespace compagnon::moodle
 
 #endif  // COMPAGNON_MOODLE_STORE_PUBLICATION_H_
