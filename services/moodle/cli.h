@@ -45,6 +45,12 @@ absl::Status ListSites(const Cli& cli);
 // Calls the site and says, one line each, what works and what does not: address, token, functions, plugin, protocol, fingerprint, clock.
 absl::Status CheckSite(const Cli& cli, const std::string& code);
 
+// The operator's answer to a stopped link. kMoved: same Moodle, same epoch, new fingerprint. kCopy: this Moodle is a copy; the link of
+// `code` is cut and the copy is added as a site of its own. kNewEpoch: a backup was restored or the plugin began anew; follow the epoch
+// it has now and run a full export pass.
+enum class SiteDecision { kMoved, kCopy, kNewEpoch };
+absl::Status ConfirmSite(const Cli& cli, const std::string& code, SiteDecision decision);
+
 struct ImportLog {
   std::string file;                        // JSON lines or CSV, plain or gzip
   std::string site;                        // code; the site exists, or is made as a file-only site

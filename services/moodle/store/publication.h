@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "moodle/domain/moodle_event.h"
 #include "platform/base/status.h"
 #include "platform/store/sql.h"
 
@@ -25,6 +26,11 @@ absl::StatusOr<std::vector<int64_t>> PseudonymsOf(store::Session& session, std::
 // locked until the transaction ends, so that pos order is commit order); a log stream's events bring their pos. Fills site, stream ids,
 // routing key, CloudEvents attributes. Body, occurred, recorded are the caller's.
 absl::Status PublishSlim(store::Session& session, std::string_view site, absl::Span<event::v1::SlimEvent> events);
+
+// Filters, pseudonymises and publishes Moodle events (domain/slim.h) in `stream`: "site", or "log/<name>" with pos = event.seq. Answers
+// how many were published. Bulk: a handful of statements for any number of events. Redaction at intake is the caller's, before.
+absl::StatusOr<int64_t> PublishEvents(store::Session& session, std::string_view site, std::string_view stream,
+                                      absl::Span<const MoodleEvent> events);
 
 // Highest pos given out in the site's stream "site", 0 when none; the counter row stays locked until the transaction ends.
 absl::StatusOr<int64_t> LastSitePos(store::Session& session, std::string_view site);
