@@ -2,11 +2,9 @@
 
 #include <algorithm>
 
-#include "absl/strings/match.h"
-
 namespace compagnon::moodle {
 
-bool IsLiveSource(std::string_view source) { return absl::StartsWith(source, "bridge/"); }
+bool IsLiveSource(std::string_view source) { return source.starts_with("bridge/"); }
 
 std::vector<CoverageSpan> ClaimCoverage(std::vector<CoverageSpan> spans, std::string_view source, int64_t from_us, int64_t to_us) {
   if (from_us >= to_us) return spans;

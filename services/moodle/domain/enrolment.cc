@@ -1,11 +1,10 @@
 #include "moodle/domain/enrolment.h"
 
 #include <algorithm>
+#include <charconv>
 #include <tuple>
 
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
+#include <fmt/format.h>
 
 namespace compagnon::moodle {
 namespace {
@@ -44,7 +43,7 @@ class RowLife {
         exists_ = known_ = true;
         return;
       case ChangeKind::kActivated:
-        if (exists_ && !begin_) Open(std::max(change.at_us, row_.time_start_us));
+        if (exists_ && !open_) Open(std::max(change.at_us, row_.time_start_us));
         return;
       case ChangeKind::kSuspended:
         if (exists_) Close(change.at_us);
@@ -66,17 +65,21 @@ class RowLife {
   }
 
  private:
-  void Open(int64_t at_us) { begin_ = at_us; }
+  void Open(int64_t at_us) {
+    begin_us_ = at_us;
+    open_ = true;
+  }
   void Close(int64_t at_us) {
-    if (!begin_) return;
+    if (!open_) return;
     const int64_t end = row_.time_end_us > 0 ? std::min(at_us, row_.time_end_us) : at_us;
-    if (*begin_ < end) pieces_.push_back({*begin_, end});
-    begin_.reset();
+    if (begin_us_ < end) pieces_.push_back({begin_us_, end});
+    open_ = false;
   }
 
   const MethodRow& row_;
   std::vector<Interval>& pieces_;
-  std::optional<int64_t> begin_;
+  int64_t begin_us_ = 0;
+  bool open_ = false;
   bool exists_ = false;
   bool known_ = false;
   int anomalies_ = 0;
@@ -150,23 +153,28 @@ std::string EncodeIntervals(absl::Span<const Interval> intervals) {
   std::string text;
   for (const Interval& interval : intervals) {
     if (!text.empty()) text += ',';
-    absl::StrAppend(&text, interval.from_us, "~");
-    if (interval.to_us != kNever) absl::StrAppend(&text, interval.to_us);
+    text += fmt::format("{}~", interval.from_us);
+    if (interval.to_us != kNever) text += fmt::format("{}", interval.to_us);
   }
   return text;
 }
 
 std::optional<std::vector<Interval>> DecodeIntervals(std::string_view text) {
   std::vector<Interval> result;
-  if (text.empty()) return result;
-  for (std::string_view part : absl::StrSplit(text, ',')) {
-    const size_t tilde = part.find('~');
-    if (tilde == std::string_view::npos) return std::nullopt;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (at != end) {
     Interval interval;
-    if (!absl::SimpleAtoi(part.substr(0, tilde), &interval.from_us)) return std::nullopt;
-    const std::string_view to = part.substr(tilde + 1);
-    if (!to.empty() && !absl::SimpleAtoi(to, &interval.to_us)) return std::nullopt;
+    auto read = std::from_chars(at, end, interval.from_us);
+    if (read.ec != std::errc() || read.ptr == end || *read.ptr != '~') return std::nullopt;
+    at = read.ptr + 1;
+    if (at != end && *at != ',') {
+      read = std::from_chars(at, end, interval.to_us);
+      if (read.ec != std::errc()) return std::nullopt;
+      at = read.ptr;
+    }
     result.push_back(interval);
+    if (at != end && *at++ != ',') return std::nullopt;
   }
   return result;
 }
