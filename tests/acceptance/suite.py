@@ -176,7 +176,7 @@ class Suite:
         self.processes[name] = subprocess.Popen([str(COMPAGNON), "--config", str(self.config(name)), "serve", *modules], stdout=log, stderr=log,
                                                 stdin=subprocess.DEVNULL, cwd=self.folder)
 
-    def wait_ready(self, name, seconds=60):
+    def wait_ready(self, name, seconds=60, every=0.1):
         def ready():
             process = self.processes[name]
             if process.poll() is not None:
@@ -186,7 +186,7 @@ class Suite:
                     return answer.status == 200
             return subprocess.run([str(COMPAGNON), "--config", str(self.config(name)), "probe", f"127.0.0.1:{self.rpc_ports[name]}", "ready"],
                                   capture_output=True, check=False).returncode == 0
-        wait_until(f"{name} is ready", ready, seconds)
+        wait_until(f"{name} is ready", ready, seconds, every)
 
     def log(self, name):
         return (self.folder / f"{name}.log").read_text(errors="replace")
