@@ -2,9 +2,10 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
-#include <cstring>
 #include <optional>
 
 #include <fmt/format.h>
@@ -59,71 +60,54 @@ absl::Status Wrong(Column column) {
   return absl::InvalidArgumentError(fmt::format("column {} is not a number", kNames[column]));
 }
 
-// Puts one column into the event. `null` and `text` come from either format.
-absl::Status Put(Column column, bool null, std::string_view text, MoodleEvent* event) {
-  const auto number = [&](int64_t* to) -> absl::Status {
-    if (null) return absl::OkStatus();
-    const std::optional<int64_t> value = Number(text);
-    if (!value) return Wrong(column);
-    *to = *value;
-    return absl::OkStatus();
-  };
-  const auto words = [&](std::string* to) {
-    if (!null) to->assign(text);
-    return absl::OkStatus();
-  };
-  int64_t value = 0;
+absl::Status PutNumber(Column column, int64_t value, MoodleEvent* event) {
   switch (column) {
-    case kId: return number(&event->seq);
-    case kEventName: return words(&event->name);
-    case kComponent: return words(&event->component);
-    case kAction: return words(&event->action);
-    case kTarget: return words(&event->target);
-    case kObjectTable: return words(&event->object_table);
-    case kObjectId: return number(&event->object_id);
-    case kCrud:
-      if (!null) event->crud = text[0];
-      return absl::OkStatus();
-    case kEduLevel:
-      RETURN_IF_ERROR(number(&value));
-      event->edulevel = static_cast<int>(value);
-      return absl::OkStatus();
-    case kContextId: return number(&event->context_id);
-    case kContextLevel:
-      RETURN_IF_ERROR(number(&value));
-      event->context_level = static_cast<int>(value);
-      return absl::OkStatus();
-    case kContextInstance: return number(&event->context_instance);
-    case kUser:
-      RETURN_IF_ERROR(number(&value));
-      // Moodle writes -1 where nobody acted (grades computed by cron).
-      event->user = std::max<int64_t>(value, 0);
-      return absl::OkStatus();
-    case kCourse: return number(&event->course);
-    case kRelatedUser:
-      RETURN_IF_ERROR(number(&value));
-      event->related_user = std::max<int64_t>(value, 0);
-      return absl::OkStatus();
-    case kAnonymous:
-      RETURN_IF_ERROR(number(&value));
-      // A row that does not say whether it is anonymous is treated as if it were.
-      event->anonymous = null || value != 0;
-      return absl::OkStatus();
+    case kId: event->seq = value; break;
+    case kObjectId: event->object_id = value; break;
+    case kEduLevel: event->edulevel = static_cast<int>(value); break;
+    case kContextId: event->context_id = value; break;
+    case kContextLevel: event->context_level = static_cast<int>(value); break;
+    case kContextInstance: event->context_instance = value; break;
+    // Moodle writes -1 where nobody acted (grades computed by cron).
+    case kUser: event->user = std::max<int64_t>(value, 0); break;
+    case kCourse: event->course = value; break;
+    case kRelatedUser: event->related_user = std::max<int64_t>(value, 0); break;
+    case kAnonymous: event->anonymous = value != 0; break;
     case kTimeCreated:
-      if (null) return absl::InvalidArgumentError("no time");
-      RETURN_IF_ERROR(number(&value));
       if (value < 0 || value > kLastSecond) return absl::InvalidArgumentError("a time beyond the calendar");
       event->occurred_us = event->recorded_us = value * 1'000'000;
-      return absl::OkStatus();
-    case kOrigin: return words(&event->origin);
-    case kIp: return words(&event->ip);
-    case kRealUser:
-      RETURN_IF_ERROR(number(&value));
-      // 0 is not null: somebody else acted, who is nobody (0 would read as null in MoodleEvent).
-      event->real_user = null ? 0 : value == 0 ? -1 : value;
-      return absl::OkStatus();
-    case kOther:
-    case kColumns: return absl::OkStatus();
+      break;
+    // 0 is not null: somebody else acted, who is nobody (0 would read as null in MoodleEvent).
+    case kRealUser: event->real_user = value == 0 ? -1 : value; break;
+    default: return Wrong(column);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PutNull(Column column, MoodleEvent* event) {
+  if (column == kTimeCreated) return absl::InvalidArgumentError("no time");
+  // A row that does not say whether it is anonymous is treated as if it were.
+  if (column == kAnonymous) event->anonymous = true;
+  return absl::OkStatus();
+}
+
+// Puts one column into the event, from either format.
+absl::Status Put(Column column, bool null, std::string_view text, MoodleEvent* event) {
+  if (null) return PutNull(column, event);
+  switch (column) {
+    case kEventName: event->name.assign(text); break;
+    case kComponent: event->component.assign(text); break;
+    case kAction: event->action.assign(text); break;
+    case kTarget: event->target.assign(text); break;
+    case kObjectTable: event->object_table.assign(text); break;
+    case kCrud: event->crud = text[0]; break;
+    case kOrigin: event->origin.assign(text); break;
+    case kIp: event->ip.assign(text); break;
+    default: {
+      const std::optional<int64_t> value = Number(text);
+      if (!value) return Wrong(column);
+      return PutNumber(column, *value, event);
+    }
   }
   return absl::OkStatus();
 }
@@ -160,62 +144,38 @@ std::string MendUtf8(std::string_view text) {
   return mended;
 }
 
-using OnDemandValue = simdjson::ondemand::value;
-
-// A scalar as text; numbers keep their digits. Arrays and objects come back through `nested`.
-std::optional<std::string> ScalarText(OnDemandValue value) {
-  simdjson::ondemand::json_type type;
-  if (value.type().get(type)) return std::nullopt;
-  switch (type) {
-    case simdjson::ondemand::json_type::string: {
-      std::string_view text;
-      if (value.get_string().get(text)) return std::nullopt;
-      return std::string(text);
-    }
-    case simdjson::ondemand::json_type::number: {
-      std::string_view token = value.raw_json_token();
-      while (!token.empty() && static_cast<unsigned char>(token.back()) <= ' ') token.remove_suffix(1);
-      return std::string(token);
-    }
-    case simdjson::ondemand::json_type::boolean: {
-      bool truth = false;
-      if (value.get_bool().get(truth)) return std::nullopt;
-      return std::string(truth ? "1" : "0");
-    }
-    default:
-      return std::nullopt;
+// A scalar as text; nothing for null, arrays and objects.
+std::optional<std::string> ScalarText(simdjson::dom::element value) {
+  switch (value.type()) {
+    case simdjson::dom::element_type::STRING: return std::string(value.get_string().value_unsafe());
+    case simdjson::dom::element_type::INT64: return fmt::format("{}", value.get_int64().value_unsafe());
+    case simdjson::dom::element_type::UINT64: return fmt::format("{}", value.get_uint64().value_unsafe());
+    case simdjson::dom::element_type::DOUBLE: return fmt::format("{}", value.get_double().value_unsafe());
+    case simdjson::dom::element_type::BOOL: return std::string(value.get_bool().value_unsafe() ? "1" : "0");
+    default: return std::nullopt;
   }
 }
 
-bool Flatten(simdjson::ondemand::object object, const std::string& prefix, int depth, FlatMap* flat) {
-  for (auto field : object) {
-    std::string_view key;
-    OnDemandValue value;
-    simdjson::ondemand::json_type type;
-    if (field.unescaped_key().get(key)) return false;
+void Flatten(simdjson::dom::object object, const std::string& prefix, int depth, FlatMap* flat) {
+  for (auto [key, value] : object) {
     std::string name = prefix + std::string(key);
-    if (field.value().get(value) || value.type().get(type)) return false;
-    if (type == simdjson::ondemand::json_type::object) {
-      simdjson::ondemand::object inner;
-      if (value.get_object().get(inner)) return false;
-      if (depth < 3 && !Flatten(inner, name + ".", depth + 1, flat)) return false;
-    } else if (type != simdjson::ondemand::json_type::array && type != simdjson::ondemand::json_type::null) {
-      std::optional<std::string> text = ScalarText(value);
-      if (!text) return false;
+    if (value.is_object()) {
+      if (depth < 3) Flatten(value.get_object().value_unsafe(), name + ".", depth + 1, flat);
+    } else if (std::optional<std::string> text = ScalarText(value)) {
       flat->insert_or_assign(std::move(name), *std::move(text));
     }
   }
-  return true;
 }
 
 }  // namespace
 
+// The DOM parser picks the processor's best instructions at run time; the on-demand one would be fixed to the build's.
 struct LogRowReader::Impl {
-  simdjson::ondemand::parser row_parser;
-  simdjson::ondemand::parser other_parser;
+  simdjson::dom::parser row_parser;
+  simdjson::dom::parser other_parser;
   std::string other_text;
   std::vector<Column> columns;  // of a CSV file, by position
-  size_t expected = 0;          // position at which the next JSON key is likely
+  int expected = 0;             // column that the next JSON key is likely to name
 
   // `other` is JSON text, PHP-serialised text or nothing; what cannot be read is left out, as its row still happened.
   void ReadOther(std::string_view text, FlatMap* flat) {
@@ -224,82 +184,44 @@ struct LogRowReader::Impl {
       other_text.assign(text);
       const size_t length = other_text.size();
       other_text.resize(length + simdjson::SIMDJSON_PADDING);
-      simdjson::ondemand::document document;
-      simdjson::ondemand::object object;
-      if (other_parser.iterate(other_text.data(), length, other_text.size()).get(document) || document.get_object().get(object) ||
-          !Flatten(object, "", 1, flat)) {
-        flat->clear();
-      }
+      simdjson::dom::object object;
+      if (!other_parser.parse(other_text.data(), length, false).get_object().get(object)) Flatten(object, "", 1, flat);
     } else if (!ReadPhpSerialized(text, flat)) {
       flat->clear();
     }
   }
 
-  absl::Status Read(const char* json, size_t length, size_t capacity, MoodleEvent* event) {
-    simdjson::ondemand::document document;
-    simdjson::ondemand::object object;
-    if (auto error = row_parser.iterate(json, length, capacity).get(document); error) {
+  absl::Status Read(const char* json, size_t length, MoodleEvent* event) {
+    simdjson::dom::element row;
+    if (auto error = row_parser.parse(json, length, false).get(row); error) {
       return error == simdjson::UTF8_ERROR ? absl::DataLossError("UTF-8") : absl::InvalidArgumentError("not JSON");
     }
-    if (document.get_object().get(object)) return absl::InvalidArgumentError("not a JSON object");
+    simdjson::dom::object object;
+    if (row.get_object().get(object)) return absl::InvalidArgumentError("not a JSON object");
     Clear(event);
     unsigned found = 0;
-    for (auto field : object) {
-      std::string_view key;
-      OnDemandValue value;
-      if (field.unescaped_key().get(key)) return absl::InvalidArgumentError("not JSON");
-      if (field.value().get(value)) return absl::InvalidArgumentError("not JSON");
+    for (auto [key, value] : object) {
       // Rows of one file have their columns in one order.
-      Column column = expected < kColumns && kNames[expected] == key ? static_cast<Column>(expected) : ColumnOf(key);
+      const Column column = kNames[expected] == key ? static_cast<Column>(expected) : ColumnOf(key);
       if (column == kColumns) continue;
-      expected = static_cast<size_t>(column) + 1 == kColumns ? 0 : column + 1;
-      simdjson::ondemand::json_type type;
-      if (value.type().get(type)) return absl::InvalidArgumentError("not JSON");
-      switch (type) {
-        case simdjson::ondemand::json_type::null: {
-          bool null = false;
-          // Asking consumes the literal and checks it.
-          if (value.is_null().get(null) || !null) return absl::InvalidArgumentError("not JSON");
-          RETURN_IF_ERROR(Put(column, true, {}, event));
-          break;
-        }
-        case simdjson::ondemand::json_type::string: {
-          std::string_view text;
-          if (value.get_string().get(text)) return absl::InvalidArgumentError("not JSON");
-          if (column == kOther) {
-            ReadOther(text, &event->other);
-          } else {
-            RETURN_IF_ERROR(Put(column, IsNullText(text), text, event));
-          }
-          break;
-        }
-        case simdjson::ondemand::json_type::number: {
-          std::string_view text = value.raw_json_token();
-          while (!text.empty() && static_cast<unsigned char>(text.back()) <= ' ') text.remove_suffix(1);
-          RETURN_IF_ERROR(Put(column, false, text, event));
-          break;
-        }
-        case simdjson::ondemand::json_type::boolean: {
-          bool truth = false;
-          if (value.get_bool().get(truth)) return absl::InvalidArgumentError("not JSON");
-          RETURN_IF_ERROR(Put(column, false, truth ? "1" : "0", event));
-          break;
-        }
-        case simdjson::ondemand::json_type::object: {
-          simdjson::ondemand::object inner;
-          if (value.get_object().get(inner)) return absl::InvalidArgumentError("not JSON");
-          if (column != kOther) return Wrong(column);
-          if (!Flatten(inner, "", 1, &event->other)) return absl::InvalidArgumentError("not JSON");
-          break;
-        }
-        case simdjson::ondemand::json_type::array:
-          if (column != kOther) return Wrong(column);
-          break;
-      }
+      expected = (column + 1) % kColumns;
       found |= 1U << column;
+      if (column == kOther) {
+        if (value.is_string()) ReadOther(value.get_string().value_unsafe(), &event->other);
+        if (value.is_object()) Flatten(value.get_object().value_unsafe(), "", 1, &event->other);
+      } else if (value.is_int64()) {
+        RETURN_IF_ERROR(PutNumber(column, value.get_int64().value_unsafe(), event));
+      } else if (value.is_string()) {
+        const std::string_view text = value.get_string().value_unsafe();
+        RETURN_IF_ERROR(Put(column, IsNullText(text), text, event));
+      } else if (value.is_null()) {
+        RETURN_IF_ERROR(Put(column, true, {}, event));
+      } else {
+        const std::optional<std::string> text = ScalarText(value);
+        if (!text) return Wrong(column);
+        RETURN_IF_ERROR(Put(column, false, *text, event));
+      }
     }
-    // On-demand parsing reads no further than it is asked: a cut-off row shows only here.
-    if (!document.at_end()) return absl::InvalidArgumentError("more than one JSON object");
     for (Column column : kNeeded) {
       if (!(found & (1U << column))) return absl::InvalidArgumentError(fmt::format("no column {}", kNames[column]));
     }
@@ -317,12 +239,12 @@ LogRowReader::LogRowReader() : impl_(std::make_unique<Impl>()) {}
 LogRowReader::~LogRowReader() = default;
 
 absl::Status LogRowReader::FromJson(std::string_view json, MoodleEvent* event) {
-  absl::Status status = impl_->Read(json.data(), json.size(), json.size() + kJsonPadding, event);
+  absl::Status status = impl_->Read(json.data(), json.size(), event);
   if (!absl::IsDataLoss(status)) return status;
   std::string mended = MendUtf8(json);
   const size_t length = mended.size();
   mended.resize(length + kJsonPadding);
-  status = impl_->Read(mended.data(), length, mended.size(), event);
+  status = impl_->Read(mended.data(), length, event);
   return absl::IsDataLoss(status) ? absl::InvalidArgumentError("not UTF-8") : status;
 }
 
