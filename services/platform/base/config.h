@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "platform/base/status.h"
@@ -48,13 +49,16 @@ struct Config {
 
   struct Rpc {
     std::string listen = "127.0.0.1:7400"; // of this process when a module is served alone
-    std::map<std::string, std::string> addresses;  // module -> "host:port" of the others
+    std::string health_listen;                     // plain listener that answers grpc.health.v1 alone, for probes; "" = none
+    std::map<std::string, std::string> addresses;  // module -> "host:port" of the others; several fixed ones separated by ","
     std::string ca_file, cert_file, key_file;      // mTLS; all three or none (none only on loopback)
     std::string signing_key_file;                  // Ed25519 PEM of this process; made in data_dir when empty (all-in-one)
     std::map<std::string, std::string> public_key_files;  // issuer module -> PEM public key
     int max_message_bytes = 4 << 20;
     int deadline_ms = 5000;
     int max_threads = 16;
+    int lame_duck_ms = 2000;               // between NOT_SERVING and the end of listening: callers move away meanwhile
+    int drain_ms = 20000;                  // calls in hand may take this long at a stop
   } rpc;
 
   struct Metrics {
@@ -85,16 +89,20 @@ struct Config {
 };
 
 // Reads and checks. Every mistake is found in one go: the error's message holds one line per mistake with file:line, what is wrong,
-// what was expected, and the nearest known key for a misspelt one. `path` empty: defaults and environment alone.
-absl::StatusOr<Config> LoadConfig(const std::string& path);
+// what was expected, and the nearest known key for a misspelt one. `path` empty: defaults and environment alone. Names of modules
+// are checked for their form only: which ones exist is the program's affair. Texts of all functions here: locale "en", else French.
+absl::StatusOr<Config> LoadConfig(const std::string& path, std::string_view locale = "fr");
 
 // Every key with its type, default and a one-line explanation, as commented TOML: `compagnon config example`.
-std::string ConfigExample();
+std::string ConfigExample(std::string_view locale = "fr");
 // What a loaded configuration means, in words, secrets left out: `compagnon config check`.
-std::string ExplainConfig(const Config& config);
+std::string ExplainConfig(const Config& config, std::string_view locale = "fr");
 
 // First line of a secret's file, refused when others may read it (mode & 077) unless it is mounted read-only by root.
 absl::StatusOr<std::string> ReadSecretFile(const std::string& path);
+
+// True for "127.0.0.1:80", "localhost", "[::1]:80", "unix:..." and the like: what never leaves this machine.
+bool IsLoopback(std::string_view address);
 
 }  // namespace compagnon
 
