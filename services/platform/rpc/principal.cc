@@ -190,8 +190,9 @@ absl::StatusOr<Caller> Verifier::Verify(std::string_view token, absl::Time now) 
   if (token.size() > kMaxTokenBytes) return Refused("token_too_long", "principal token is too long");
   access::v1::PrincipalToken outer;
   access::v1::Principal principal;
-  if (!outer.ParseFromArray(token.data(), static_cast<int>(token.size())) || HasUnknownFields(outer) ||
-      outer.signature().size() != kSignatureBytes || !principal.ParseFromString(outer.principal()) ||
+  // Serialised again it must give the same bytes: a field met twice, or one nobody knows, would be a second spelling.
+  if (!outer.ParseFromArray(token.data(), static_cast<int>(token.size())) || outer.SerializeAsString() != token ||
+      HasUnknownFields(outer) || outer.signature().size() != kSignatureBytes || !principal.ParseFromString(outer.principal()) ||
       HasUnknownFields(principal)) {
     return Refused("token_malformed", "principal token cannot be read");
   }

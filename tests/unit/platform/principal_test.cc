@@ -95,7 +95,7 @@ TEST_CASE("one flipped bit anywhere in a token is refused") {
   CHECK(ReasonFor(verifier, "") == "token_missing");
   CHECK(ReasonFor(verifier, "no protobuf at all") == "token_malformed");
   CHECK(ReasonFor(verifier, std::string(100'000, 'x')) == "token_too_long");
-  CHECK(ReasonFor(verifier, token + token) != "accepted");
+  CHECK(ReasonFor(verifier, token + token) == "token_malformed");
   CHECK(ReasonFor(verifier, token + std::string("\x1a\x01x")) == "token_malformed");
 }
 
