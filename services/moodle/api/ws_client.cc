@@ -12,6 +12,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/strip.h"
 #include "absl/strings/str_cat.h"
 #include "moodle/domain/address.h"
 #include "moodle/domain/breaker.h"
@@ -131,7 +132,7 @@ class CurlClient final : public WsClient {
       : options_(std::move(options)),
         clock_(clock),
         observer_(std::move(observer)),
-        endpoint_(absl::StrCat(absl::StripSuffix(options_.url, "/"), "/webservice/rest/server.php")),
+        endpoint_(absl::StrCat(std::string(absl::StripSuffix(options_.url, "/")), "/webservice/rest/server.php")),
         breaker_(options_.breaker_failures, options_.breaker_first, options_.breaker_longest),
         bucket_(options_.calls_per_second, options_.burst),
         random_(std::random_device{}()) {

@@ -16,8 +16,8 @@
 namespace compagnon::moodle {
 namespace {
 
-namespace od = simdjson::ondemand;
-using simdjson::error_code;
+// The DOM parser picks its instructions at run time; on-demand would be built for the oldest processor.
+namespace dom = simdjson::dom;
 
 constexpr size_t kKeptOfRejected = 64 * 1024;
 
@@ -59,20 +59,17 @@ std::string RepairUtf8(std::string_view s, int64_t* repaired) {
 }
 
 // Integer, numeric string, boolean or null, as Moodle mixes them. False when it is something else.
-bool Coerce(od::value value, int64_t* out) {
-  od::json_type type;
-  if (value.type().get(type)) return false;
-  switch (type) {
-    case od::json_type::number: {
-      if (value.get_int64().get(*out) == simdjson::SUCCESS) return true;
+bool Coerce(dom::element value, int64_t* out) {
+  switch (value.type()) {
+    case dom::element_type::INT64: return value.get(*out) == simdjson::SUCCESS;
+    case dom::element_type::DOUBLE: {
       double number = 0;
-      if (value.get_double().get(number) || !std::isfinite(number) || std::abs(number) > 9e15) return false;
+      if (value.get(number) || !std::isfinite(number) || std::abs(number) > 9e15) return false;
       *out = static_cast<int64_t>(number);
       return true;
     }
-    case od::json_type::string: {
-      std::string_view text;
-      if (value.get_string().get(text)) return false;
+    case dom::element_type::STRING: {
+      const std::string_view text = value.get_string().value_unsafe();
       if (text.empty()) {
         *out = 0;
         return true;
@@ -80,13 +77,10 @@ bool Coerce(od::value value, int64_t* out) {
       const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *out);
       return error == std::errc() && end == text.data() + text.size();
     }
-    case od::json_type::boolean: {
-      bool b = false;
-      if (value.get_bool().get(b)) return false;
-      *out = b ? 1 : 0;
+    case dom::element_type::BOOL:
+      *out = value.get_bool().value_unsafe() ? 1 : 0;
       return true;
-    }
-    case od::json_type::null:
+    case dom::element_type::NULL_VALUE:
       *out = 0;
       return true;
     default:
@@ -95,16 +89,12 @@ bool Coerce(od::value value, int64_t* out) {
 }
 
 // A string; null is "", a number its text.
-bool CoerceText(od::value value, std::string* out) {
-  od::json_type type;
-  if (value.type().get(type)) return false;
-  if (type == od::json_type::string) {
-    std::string_view text;
-    if (value.get_string().get(text)) return false;
-    out->assign(text);
+bool CoerceText(dom::element value, std::string* out) {
+  if (value.type() == dom::element_type::STRING) {
+    out->assign(value.get_string().value_unsafe());
     return true;
   }
-  if (type == od::json_type::null) {
+  if (value.type() == dom::element_type::NULL_VALUE) {
     out->clear();
     return true;
   }
@@ -114,45 +104,27 @@ bool CoerceText(od::value value, std::string* out) {
   return true;
 }
 
-bool ReadOther(od::value value, MoodleEvent& event) {
-  od::json_type type;
-  if (value.type().get(type)) return false;
-  if (type != od::json_type::object) return true;  // a scalar or a list says nothing we read; skipped by the iterator
-  od::object object;
-  if (value.get_object().get(object)) return false;
-  for (auto item : object) {
-    od::field field;
-    if (std::move(item).get(field)) return false;
-    std::string_view key_view;
-    if (field.unescaped_key().get(key_view)) return false;
-    std::string key(key_view);
-    od::value inner = field.value();
-    od::json_type inner_type;
-    if (inner.type().get(inner_type)) return false;
-    switch (inner_type) {
-      case od::json_type::string: {
-        std::string_view text;
-        if (inner.get_string().get(text)) return false;
-        event.other.insert_or_assign(std::move(key), std::string(text));
-        break;
-      }
-      case od::json_type::number: {
-        std::string_view token = inner.raw_json_token();
-        while (!token.empty() && std::isspace(static_cast<unsigned char>(token.back()))) token.remove_suffix(1);
-        event.other.insert_or_assign(std::move(key), std::string(token));
-        break;
-      }
-      case od::json_type::boolean: {
-        bool b = false;
-        if (inner.get_bool().get(b)) return false;
-        event.other.insert_or_assign(std::move(key), b ? "1" : "0");
-        break;
-      }
-      default:
-        break;
+// Shortest text that reads back as the same number, without an exponent where PHP would write none.
+std::string NumberText(double number) {
+  char buffer[64];
+  const auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, number, std::chars_format::general);
+  return error == std::errc() ? std::string(buffer, end) : std::string();
+}
+
+// Scalars one level deep; a scalar or a list in place of the map says nothing we read.
+void ReadOther(dom::element value, MoodleEvent& event) {
+  dom::object object;
+  if (value.get(object)) return;
+  for (const auto& [key, inner] : object) {
+    switch (inner.type()) {
+      case dom::element_type::STRING: event.other.insert_or_assign(std::string(key), std::string(inner.get_string().value_unsafe())); break;
+      case dom::element_type::INT64:
+      case dom::element_type::UINT64: event.other.insert_or_assign(std::string(key), simdjson::minify(inner)); break;
+      case dom::element_type::DOUBLE: event.other.insert_or_assign(std::string(key), NumberText(inner.get_double().value_unsafe())); break;
+      case dom::element_type::BOOL: event.other.insert_or_assign(std::string(key), inner.get_bool().value_unsafe() ? "1" : "0"); break;
+      default: break;
     }
   }
-  return true;
 }
 
 enum Field {
@@ -171,19 +143,14 @@ const absl::flat_hash_map<std::string_view, Field>& Fields() {
 }
 
 // Reads one line into `event`; "" or why it is no event. event.seq is set as far as reading got.
-std::string_view ReadRow(od::document& document, MoodleEvent& event) {
-  od::object object;
-  if (document.get_object().get(object)) return "not_an_object";
+std::string_view ReadRow(dom::element document, MoodleEvent& event) {
+  dom::object object;
+  if (document.get(object)) return "not_an_object";
   int64_t time_created = 0, number = 0;
   std::string text;
-  for (auto item : object) {
-    od::field field;
-    if (std::move(item).get(field)) return "broken_json";
-    std::string_view key;
-    if (field.unescaped_key().get(key)) return "broken_json";
+  for (const auto& [key, value] : object) {
     const auto found = Fields().find(key);
     if (found == Fields().end()) continue;
-    od::value value = field.value();
     bool fine = true;
     switch (found->second) {
       case kSeq: fine = Coerce(value, &event.seq); break;
@@ -219,24 +186,16 @@ std::string_view ReadRow(od::document& document, MoodleEvent& event) {
         fine = Coerce(value, &number);
         event.anonymous = number != 0;
         break;
-      case kOther: fine = ReadOther(value, event); break;
+      case kOther: ReadOther(value, event); break;
       case kTimeCreated: fine = Coerce(value, &time_created); break;
       case kOccurred: fine = Coerce(value, &event.occurred_us); break;
       case kRecorded: fine = Coerce(value, &event.recorded_us); break;
       case kOrigin: fine = CoerceText(value, &event.origin); break;
       case kIp: fine = CoerceText(value, &event.ip); break;
       case kRealUser: fine = Coerce(value, &event.real_user); break;
-      case kState: {
-        od::json_type type;
-        fine = value.type().get(type) == simdjson::SUCCESS;
-        if (fine && type == od::json_type::object) {
-          od::object state;
-          std::string_view raw;
-          fine = value.get_object().get(state) == simdjson::SUCCESS && state.raw_json().get(raw) == simdjson::SUCCESS;
-          if (fine) event.state_json.assign(raw);
-        }
+      case kState:
+        if (value.type() == dom::element_type::OBJECT) event.state_json = simdjson::minify(value);
         break;
-      }
       case kRedacted:
         fine = Coerce(value, &number);
         event.redacted = number != 0;
@@ -244,7 +203,6 @@ std::string_view ReadRow(od::document& document, MoodleEvent& event) {
     }
     if (!fine) return "bad_field";
   }
-  if (!document.at_end()) return "broken_json";
   if (event.seq <= 0) return "no_seq";
   if (!IsEventName(event.name)) return "bad_eventname";
   constexpr int64_t kLastSecond = int64_t{253402300799};  // the year 9999
@@ -276,28 +234,17 @@ bool ReadDay(std::string_view text, int64_t* day) {
 }
 
 // [{"day":"2026-11-21","rows":12}, ...]; entries it cannot read are left out.
-std::vector<DayCount> ReadDays(od::value value) {
+std::vector<DayCount> ReadDays(dom::element value) {
   std::vector<DayCount> days;
-  od::array array;
-  if (value.get_array().get(array)) return days;
-  for (auto item : array) {
-    od::object object;
-    if (item.get_object().get(object)) continue;
+  dom::array array;
+  if (value.get(array)) return days;
+  for (dom::element item : array) {
+    dom::element day, rows;
+    std::string_view text;
     DayCount count;
-    bool has_day = false;
-    for (auto inner : object) {
-      od::field field;
-      if (std::move(inner).get(field)) break;
-      std::string_view key;
-      if (field.unescaped_key().get(key)) break;
-      if (key == "day") {
-        std::string text;
-        has_day = CoerceText(field.value(), &text) && ReadDay(text, &count.day);
-      } else if (key == "rows") {
-        Coerce(field.value(), &count.rows);
-      }
-    }
-    if (has_day) days.push_back(count);
+    if (item["day"].get(day) || day.get(text) || !ReadDay(text, &count.day)) continue;
+    if (item["rows"].get(rows) || !Coerce(rows, &count.rows)) continue;
+    days.push_back(count);
   }
   return days;
 }
@@ -307,33 +254,37 @@ absl::Status NotOurs(std::string_view why) { return WithReason(absl::InvalidArgu
 }  // namespace
 
 struct BridgeParser::Impl {
-  od::parser outer;
-  od::parser inner;
-  simdjson::padded_string body;
+  dom::parser outer;
+  dom::parser inner;
+  std::string body;   // the answer, with padding reserved behind it
+  std::string lines;  // its string of lines, likewise
+
+  static simdjson::error_code Parse(dom::parser& parser, const char* data, size_t size, dom::element* out) {
+    // false: the caller vouches for SIMDJSON_PADDING readable bytes behind `size`.
+    return parser.parse(reinterpret_cast<const uint8_t*>(data), size, false).get(*out);
+  }
 
   // Calls `each(key, value)` for the fields of the answer's object. Invalid UTF-8 is repaired and counted.
   template <typename Each>
   absl::Status Fields(std::string&& text, int64_t* repaired, Each each) {
-    if (!simdjson::validate_utf8(text)) text = RepairUtf8(text, repaired);
-    body = simdjson::padded_string(text);
-    std::string().swap(text);
-    od::document document;
-    if (auto error = outer.iterate(body).get(document)) return NotOurs(simdjson::error_message(error));
-    od::object object;
-    if (auto error = document.get_object().get(object)) return NotOurs(simdjson::error_message(error));
-    for (auto item : object) {
-      od::field field;
-      if (auto error = std::move(item).get(field)) return NotOurs(simdjson::error_message(error));
-      std::string_view key;
-      if (auto error = field.unescaped_key().get(key)) return NotOurs(simdjson::error_message(error));
-      if (!each(key, field.value())) return NotOurs(absl::StrCat("field ", std::string(key.substr(0, 40))));
+    body = simdjson::validate_utf8(text) ? std::move(text) : RepairUtf8(text, repaired);
+    body.reserve(body.size() + simdjson::SIMDJSON_PADDING);
+    dom::element document;
+    if (auto error = Parse(outer, body.data(), body.size(), &document)) return NotOurs(simdjson::error_message(error));
+    dom::object object;
+    if (document.get(object)) return NotOurs("not an object");
+    for (const auto& [key, value] : object) {
+      if (!each(key, value)) return NotOurs(absl::StrCat("field ", std::string(key.substr(0, 40))));
     }
     return absl::OkStatus();
   }
 
-  // `line` lies in outer's string buffer, which ends with SIMDJSON_PADDING spare bytes.
-  error_code Line(std::string_view line, od::document* document) {
-    return inner.iterate(line.data(), line.size(), line.size() + simdjson::SIMDJSON_PADDING).get(*document);
+  // The lines, copied where padding can follow them.
+  std::string_view Keep(std::string_view text) {
+    lines.clear();
+    lines.reserve(text.size() + simdjson::SIMDJSON_PADDING);
+    lines.assign(text);
+    return lines;
   }
 };
 
@@ -345,7 +296,7 @@ absl::StatusOr<PullPage> BridgeParser::Pull(std::string body, int64_t after, boo
   std::string_view events;
   bool has_events = false;
   int64_t protocol = 0;
-  RETURN_IF_ERROR(impl_->Fields(std::move(body), &page.repaired, [&](std::string_view key, od::value value) {
+  RETURN_IF_ERROR(impl_->Fields(std::move(body), &page.repaired, [&](std::string_view key, dom::element value) {
     if (key == "protocol") return Coerce(value, &protocol);
     if (key == "site") return CoerceText(value, &page.site);
     if (key == "epoch") return CoerceText(value, &page.epoch);
@@ -359,12 +310,13 @@ absl::StatusOr<PullPage> BridgeParser::Pull(std::string body, int64_t after, boo
       page.counted = ReadDays(value);
       return true;
     }
-    if (key == "events") return has_events = value.get_string().get(events) == simdjson::SUCCESS;
+    if (key == "events") return has_events = value.get(events) == simdjson::SUCCESS;
     return true;
   }));
   if (protocol != kBridgeProtocol) return NotOurs(absl::StrCat("protocol ", protocol));
   if (!has_events || page.epoch.empty()) return NotOurs("fields are missing");
 
+  events = impl_->Keep(events);
   page.events.reserve(events.size() / 400 + 1);
   int64_t unreadable = 0;
   const auto reject = [&](int64_t seq, std::string_view reason, std::string_view line) {
@@ -383,8 +335,8 @@ absl::StatusOr<PullPage> BridgeParser::Pull(std::string body, int64_t after, boo
       reject(SeqFromPrefix(line), "row_too_large", line);
       continue;
     }
-    od::document document;
-    if (impl_->Line(line, &document)) {
+    dom::element document;
+    if (Impl::Parse(impl_->inner, line.data(), line.size(), &document)) {
       reject(SeqFromPrefix(line), "broken_json", line);
       continue;
     }
@@ -452,17 +404,17 @@ absl::StatusOr<PullPage> BridgeParser::Pull(std::string body, int64_t after, boo
 absl::StatusOr<BridgeStatus> BridgeParser::Status(std::string body) {
   BridgeStatus status;
   int64_t repaired = 0;
-  const auto names = [](od::value value, std::string_view wanted) {
+  const auto names = [](dom::element value, std::string_view wanted) {
     std::vector<std::string> out;
-    od::array array;
-    if (value.get_array().get(array)) return out;
-    for (auto item : array) {
+    dom::array array;
+    if (value.get(array)) return out;
+    for (dom::element item : array) {
       std::string_view text;
-      if (item[wanted].get_string().get(text) == simdjson::SUCCESS) out.emplace_back(text);
+      if (item[wanted].get(text) == simdjson::SUCCESS) out.emplace_back(text);
     }
     return out;
   };
-  RETURN_IF_ERROR(impl_->Fields(std::move(body), &repaired, [&](std::string_view key, od::value value) {
+  RETURN_IF_ERROR(impl_->Fields(std::move(body), &repaired, [&](std::string_view key, dom::element value) {
     if (key == "protocol") return Coerce(value, &status.protocol);
     if (key == "site") return CoerceText(value, &status.site);
     if (key == "epoch") return CoerceText(value, &status.epoch);
@@ -493,7 +445,7 @@ absl::StatusOr<ExportPage> BridgeParser::Export(std::string body) {
   std::string_view rows;
   int64_t done = 0, protocol = 0, repaired = 0;
   bool has_rows = false;
-  RETURN_IF_ERROR(impl_->Fields(std::move(body), &repaired, [&](std::string_view key, od::value value) {
+  RETURN_IF_ERROR(impl_->Fields(std::move(body), &repaired, [&](std::string_view key, dom::element value) {
     if (key == "protocol") return Coerce(value, &protocol);
     if (key == "epoch") return CoerceText(value, &page.epoch);
     if (key == "fingerprint") return CoerceText(value, &page.fingerprint);
@@ -502,24 +454,24 @@ absl::StatusOr<ExportPage> BridgeParser::Export(std::string body) {
     if (key == "next") return Coerce(value, &page.next);
     if (key == "done") return Coerce(value, &done);
     if (key == "total") return Coerce(value, &page.total);
-    if (key == "rows") return has_rows = value.get_string().get(rows) == simdjson::SUCCESS;
+    if (key == "rows") return has_rows = value.get(rows) == simdjson::SUCCESS;
     return true;
   }));
   if (protocol != kBridgeProtocol || !has_rows) return NotOurs("export");
   page.done = done != 0;
+  rows = impl_->Keep(rows);
   while (!rows.empty()) {
     const size_t end = rows.find('\n');
     const std::string_view line = rows.substr(0, end);
     rows.remove_prefix(end == std::string_view::npos ? rows.size() : end + 1);
     if (line.empty()) continue;
-    od::document document;
-    od::object state;
-    std::string_view raw;
-    if (line.size() > kMaxRowBytes || impl_->Line(line, &document) || document["state"].get_object().get(state) || state.raw_json().get(raw)) {
+    dom::element document, state;
+    if (line.size() > kMaxRowBytes || Impl::Parse(impl_->inner, line.data(), line.size(), &document) || document["state"].get(state) ||
+        state.type() != dom::element_type::OBJECT) {
       ++page.rejected;
       continue;
     }
-    page.rows.emplace_back(raw);
+    page.rows.push_back(simdjson::minify(state));
   }
   return page;
 }
@@ -527,7 +479,7 @@ absl::StatusOr<ExportPage> BridgeParser::Export(std::string body) {
 absl::StatusOr<int64_t> BridgeParser::Ack(std::string body) {
   int64_t upto = -1, repaired = 0;
   RETURN_IF_ERROR(impl_->Fields(std::move(body), &repaired,
-                                [&](std::string_view key, od::value value) { return key != "upto" || Coerce(value, &upto); }));
+                                [&](std::string_view key, dom::element value) { return key != "upto" || Coerce(value, &upto); }));
   if (upto < 0) return NotOurs("ack");
   return upto;
 }

@@ -95,7 +95,7 @@ const Known* Find(std::string_view code) {
   return nullptr;
 }
 
-constexpr std::string_view kPayload = "compagnon/ws-fault";
+constexpr absl::string_view kPayload = "compagnon/ws-fault";
 
 absl::Duration ParseRetryAfter(std::string_view header, absl::Time now) {
   int64_t seconds = 0;
