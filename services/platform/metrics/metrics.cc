@@ -5,6 +5,7 @@
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
 
 #include "absl/strings/str_cat.h"
 
@@ -47,5 +48,11 @@ absl::Status Metrics::Expose(const std::string& listen) {
                       "metrics_port_taken");
   }
 }
+
+int Metrics::port() const {
+  return impl_->exposer == nullptr ? 0 : impl_->exposer->GetListeningPorts().front();
+}
+
+std::string Metrics::Text() const { return prometheus::TextSerializer().Serialize(impl_->registry->Collect()); }
 
 }  // namespace compagnon

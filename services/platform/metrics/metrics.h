@@ -28,6 +28,10 @@ class Metrics {
   prometheus::Histogram& Seconds(const std::string& name, const std::string& help, const std::map<std::string, std::string>& labels = {});
   // Serves /metrics on "host:port"; a port taken is Unavailable, not the end.
   absl::Status Expose(const std::string& listen);
+  // Port listened on, 0 when none.
+  int port() const;
+  // What /metrics says.
+  std::string Text() const;
 
  private:
   struct Impl;

@@ -1,0 +1,71 @@
+#ifndef COMPAGNON_TESTS_UNIT_PLATFORM_FAKE_SITES_H_
+#define COMPAGNON_TESTS_UNIT_PLATFORM_FAKE_SITES_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "compagnon/moodle/v1/sites.grpc.pb.h"
+#include "platform/rpc/call.h"
+#include "platform/rpc/principal.h"
+
+namespace compagnon::rpc {
+
+// The service compagnon.moodle.v1.Sites without a moodle behind it: answers whatever the test says, through a real Guard.
+class FakeSites final : public moodle::v1::Sites::Service {
+ public:
+  explicit FakeSites(const Guard& guard) : guard_(guard) {}
+
+  std::function<absl::Status(const Caller&, moodle::v1::Site&)> get = [](const Caller&, moodle::v1::Site&) { return absl::OkStatus(); };
+  std::function<absl::Status(const Caller&)> list = [](const Caller&) { return absl::OkStatus(); };
+  std::string get_rpc = "compagnon.moodle.v1.Sites.GetSite";
+
+  grpc::Status GetSite(grpc::ServerContext* context, const moodle::v1::GetSiteRequest* request, moodle::v1::Site* site) override {
+    return guard_.Run(context, get_rpc, *request, [&](const Caller& caller) { return get(caller, *site); });
+  }
+  grpc::Status ListSites(grpc::ServerContext* context, const moodle::v1::ListSitesRequest* request,
+                         moodle::v1::ListSitesResponse*) override {
+    return guard_.Run(context, "compagnon.moodle.v1.Sites.ListSites", *request, list);
+  }
+
+ private:
+  const Guard& guard_;
+};
+
+// The keys of an edge and of the module analytics, and the guard of moodle that knows both.
+struct Keyring {
+  SigningKey edge = SigningKey::Generate(), analytics = SigningKey::Generate();
+  Verifier verifier{"moodle", {{"edge", edge.PublicPem()}, {"analytics", analytics.PublicPem()}}};
+  std::vector<std::string> refusals;
+  Metrics metrics;
+  Guard guard{{&verifier, {}, [this](std::string_view, std::string_view reason, const Caller&) { refusals.emplace_back(reason); },
+               "moodle", &metrics}};
+
+  std::string Person(std::vector<std::string> permissions, std::vector<std::string> scopes) const {
+    Caller caller;
+    caller.person = "p-17";
+    caller.permissions = std::move(permissions);
+    caller.scopes = std::move(scopes);
+    return SignPerson(edge, "moodle", caller, absl::Now());
+  }
+  std::string Service(const SigningKey& key, const std::string& issuer) const {
+    return SignService(key, issuer, "moodle", absl::Now());
+  }
+};
+
+inline grpc::Status GetSite(grpc::ChannelInterface& channel, const std::string& token, const std::string& name = "sites/sn1",
+                            absl::Duration deadline = absl::Seconds(20)) {
+  moodle::v1::Sites::Stub stub(std::shared_ptr<grpc::ChannelInterface>(&channel, [](auto*) {}));
+  grpc::ClientContext context;
+  Prepare(context, {deadline, token, ""});
+  moodle::v1::GetSiteRequest request;
+  request.set_name(name);
+  moodle::v1::Site site;
+  return stub.GetSite(&context, request, &site);
+}
+
+}  // namespace compagnon::rpc
+
+#endif  // COMPAGNON_TESTS_UNIT_PLATFORM_FAKE_SITES_H_
