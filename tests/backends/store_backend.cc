@@ -32,7 +32,10 @@ StoreBackend::~StoreBackend() {
   if (options_.schema.empty()) return;
   const absl::StatusOr<std::unique_ptr<store::Database>> last = store::OpenDatabase(options_);
   if (!last.ok()) return;
-  (*last)->Write([&](store::Session& session) { return session.Execute("DROP SCHEMA " + options_.schema + " CASCADE").status(); })
+  (*last)
+      ->Write([&](store::Session& session) {
+        return session.Execute("DROP SCHEMA " + options_.schema + " CASCADE").status();
+      })
       .IgnoreError();
 }
 

@@ -8,8 +8,8 @@
 
 namespace compagnon::test {
 
-// An empty database of a test's own: a SQLite file under .run/tests, or a schema of the server at $COMPAGNON_TEST_PG. Gone with the object.
-// Without the variable the test fails, naming ./dev services.
+// An empty database of a test's own: a SQLite file under .run/tests, or a schema of the server at $COMPAGNON_TEST_PG.
+// Gone with the object. Without the variable the test fails, naming ./dev services.
 class StoreBackend {
  public:
   explicit StoreBackend(store::Dialect dialect);
@@ -39,16 +39,16 @@ class StoreBackend {
 #define COMPAGNON_TEST_NAME(a, b) COMPAGNON_TEST_NAME_INNER(a, b)
 
 // One test on both back ends:  STORE_CONTRACT("a sentence", "[ledger]") { backend.database()... }
-#define STORE_CONTRACT(sentence, tags)                                                                                     \
-  static void COMPAGNON_TEST_NAME(Contract, __LINE__)(compagnon::test::StoreBackend & backend);                            \
-  TEST_CASE(sentence " (SQLite)", tags) {                                                                                  \
-    compagnon::test::StoreBackend backend(compagnon::store::Dialect::kSqlite);                                             \
-    COMPAGNON_TEST_NAME(Contract, __LINE__)(backend);                                                                      \
-  }                                                                                                                        \
-  TEST_CASE(sentence " (PostgreSQL)", tags "[services]") {                                                                 \
-    compagnon::test::StoreBackend backend(compagnon::store::Dialect::kPostgresql);                                         \
-    COMPAGNON_TEST_NAME(Contract, __LINE__)(backend);                                                                      \
-  }                                                                                                                        \
+#define STORE_CONTRACT(sentence, tags)                                                          \
+  static void COMPAGNON_TEST_NAME(Contract, __LINE__)(compagnon::test::StoreBackend & backend); \
+  TEST_CASE(sentence " (SQLite)", tags) {                                                       \
+    compagnon::test::StoreBackend backend(compagnon::store::Dialect::kSqlite);                  \
+    COMPAGNON_TEST_NAME(Contract, __LINE__)(backend);                                           \
+  }                                                                                             \
+  TEST_CASE(sentence " (PostgreSQL)", tags "[services]") {                                      \
+    compagnon::test::StoreBackend backend(compagnon::store::Dialect::kPostgresql);              \
+    COMPAGNON_TEST_NAME(Contract, __LINE__)(backend);                                           \
+  }                                                                                             \
   static void COMPAGNON_TEST_NAME(Contract, __LINE__)([[maybe_unused]] compagnon::test::StoreBackend & backend)
 
 #endif  // COMPAGNON_TESTS_BACKENDS_STORE_BACKEND_H_

@@ -12,9 +12,9 @@
 
 namespace compagnon::keys {
 
-// Short-lived values by key: sessions, one-time links, rate limits, caches. Losing all of it signs people out and loses nothing
-// else. Thread-safe. Keys are ASCII, "edge:session:<hash>"; values any bytes up to 1 MiB; lives of 1 ms to ten years; else
-// InvalidArgument. Unavailable when the back end is down.
+// Short-lived values by key: sessions, one-time links, rate limits, caches. Losing all of it signs people out and loses
+// nothing else. Thread-safe. Keys are ASCII, "edge:session:<hash>"; values any bytes up to 1 MiB; lives of 1 ms to ten
+// years; else InvalidArgument. Unavailable when the back end is down.
 class Keys {
  public:
   virtual ~Keys() = default;
@@ -39,8 +39,8 @@ struct RedisOptions {
   std::string user, password;
   absl::Duration timeout = absl::Seconds(2);
 };
-// Connects when first used and again after a loss: a Redis that is down at start or restarts is Unavailable meanwhile. Increment, Take
-// and SetIfAbsent whose answer got lost are not repeated: Unavailable, done or not.
+// Connects when first used and again after a loss: a Redis that is down at start or restarts is Unavailable meanwhile.
+// Increment, Take and SetIfAbsent whose answer got lost are not repeated: Unavailable, done or not.
 absl::StatusOr<std::unique_ptr<Keys>> NewRedisKeys(const RedisOptions& options);
 // One SQLite file; a restart signs nobody out.
 absl::StatusOr<std::unique_ptr<Keys>> NewSqliteKeys(std::string path, const Clock& clock);

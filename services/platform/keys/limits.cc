@@ -5,7 +5,8 @@
 namespace compagnon::keys {
 
 absl::Status CheckKey(std::string_view key) {
-  const bool fits = !key.empty() && key.size() <= 512 && std::all_of(key.begin(), key.end(), [](char c) { return c > ' ' && c < 127; });
+  const bool fits = !key.empty() && key.size() <= 512 &&
+                    std::all_of(key.begin(), key.end(), [](char c) { return c > ' ' && c < 127; });
   return fits ? absl::OkStatus() : absl::InvalidArgumentError("a key is 1 to 512 printable ASCII characters");
 }
 

@@ -20,7 +20,8 @@ constexpr size_t kMaxIdle = 16;
 // Scripts run whole: the counter cannot outlive its window because a process died between two commands.
 constexpr std::string_view kIncrement =
     "local n = redis.call('INCR', KEYS[1]) if n == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end return n";
-constexpr std::string_view kTake = "local v = redis.call('GET', KEYS[1]) if v then redis.call('DEL', KEYS[1]) end return v";
+constexpr std::string_view kTake =
+    "local v = redis.call('GET', KEYS[1]) if v then redis.call('DEL', KEYS[1]) end return v";
 
 struct ContextCloser {
   void operator()(redisContext* context) const { redisFree(context); }
@@ -44,7 +45,8 @@ absl::Status ErrorOf(const redisReply& reply) {
   if (code == "WRONGTYPE" || text.find("not an integer") != std::string_view::npos) {
     return absl::FailedPreconditionError("the key holds no counter");
   }
-  if (code == "LOADING" || code == "READONLY" || code == "MISCONF" || code == "MASTERDOWN" || code == "BUSY" || code == "CLUSTERDOWN") {
+  if (code == "LOADING" || code == "READONLY" || code == "MISCONF" || code == "MASTERDOWN" || code == "BUSY" ||
+      code == "CLUSTERDOWN") {
     return absl::UnavailableError("redis: " + code);
   }
   return absl::InternalError("redis: " + code);
@@ -103,10 +105,13 @@ class RedisKeys final : public Keys {
   absl::Status Ping() override { return Run({"PING"}, Repeat::kMay).status(); }
 
  private:
-  // Whether a command whose answer was lost may be sent again: a counter would count twice, a one-time link serve nobody.
+  // Whether a command whose answer was lost may be sent again: a counter would count twice, a one-time link serve
+  // nobody.
   enum class Repeat { kMay, kMustNot };
 
-  static std::string Milliseconds(absl::Duration ttl) { return std::to_string(absl::ToInt64Milliseconds(absl::Ceil(ttl, absl::Milliseconds(1)))); }
+  static std::string Milliseconds(absl::Duration ttl) {
+    return std::to_string(absl::ToInt64Milliseconds(absl::Ceil(ttl, absl::Milliseconds(1))));
+  }
 
   static std::optional<std::string> ValueOf(const redisReply& reply) {
     if (reply.type == REDIS_REPLY_NIL) return std::nullopt;
@@ -133,7 +138,8 @@ class RedisKeys final : public Keys {
       texts.push_back(word.data());
       sizes.push_back(word.size());
     }
-    Reply reply(static_cast<redisReply*>(redisCommandArgv(&context, static_cast<int>(texts.size()), texts.data(), sizes.data())));
+    Reply reply(static_cast<redisReply*>(
+        redisCommandArgv(&context, static_cast<int>(texts.size()), texts.data(), sizes.data())));
     if (reply == nullptr) return absl::UnavailableError(fmt::format("redis: {}", context.errstr));
     if (reply->type == REDIS_REPLY_ERROR) return ErrorOf(*reply);
     return reply;
@@ -163,15 +169,19 @@ class RedisKeys final : public Keys {
 
   absl::StatusOr<Context> Connect() const {
     const timeval timeout = absl::ToTimeval(options_.timeout);
-    Context context(options_.unix_socket.empty() ? redisConnectWithTimeout(options_.host.c_str(), options_.port, timeout)
-                                                 : redisConnectUnixWithTimeout(options_.unix_socket.c_str(), timeout));
+    Context context(options_.unix_socket.empty()
+                        ? redisConnectWithTimeout(options_.host.c_str(), options_.port, timeout)
+                        : redisConnectUnixWithTimeout(options_.unix_socket.c_str(), timeout));
     if (context == nullptr) return absl::ResourceExhaustedError("redis: no memory for a connection");
     if (context->err != 0) return absl::UnavailableError(fmt::format("redis: cannot connect: {}", context->errstr));
-    if (redisSetTimeout(context.get(), timeout) != REDIS_OK) return absl::UnavailableError("redis: cannot set a timeout");
+    if (redisSetTimeout(context.get(), timeout) != REDIS_OK)
+      return absl::UnavailableError("redis: cannot set a timeout");
     if (!options_.password.empty()) {
       const std::string_view user_form[] = {"AUTH", options_.user, options_.password};
       const std::string_view old_form[] = {"AUTH", options_.password};
-      RETURN_IF_ERROR(Send(*context, options_.user.empty() ? absl::MakeConstSpan(old_form) : absl::MakeConstSpan(user_form)).status());
+      RETURN_IF_ERROR(
+          Send(*context, options_.user.empty() ? absl::MakeConstSpan(old_form) : absl::MakeConstSpan(user_form))
+              .status());
     }
     return context;
   }

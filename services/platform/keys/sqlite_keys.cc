@@ -23,13 +23,15 @@ constexpr int64_t kPurgeEveryUs = 60'000'000;
 
 class SqliteKeys final : public Keys {
  public:
-  SqliteKeys(std::unique_ptr<store::Database> database, const Clock& clock) : database_(std::move(database)), clock_(clock) {}
+  SqliteKeys(std::unique_ptr<store::Database> database, const Clock& clock)
+      : database_(std::move(database)), clock_(clock) {}
 
   absl::Status Set(std::string_view key, std::string_view value, absl::Duration ttl) override {
     RETURN_IF_ERROR(CheckKey(key));
     RETURN_IF_ERROR(CheckValue(value));
     RETURN_IF_ERROR(CheckTtl(ttl));
-    return Write([&](Session& session, int64_t now) { return Put(session, key, value, now + absl::ToInt64Microseconds(ttl)); });
+    return Write(
+        [&](Session& session, int64_t now) { return Put(session, key, value, now + absl::ToInt64Microseconds(ttl)); });
   }
 
   absl::StatusOr<bool> SetIfAbsent(std::string_view key, std::string_view value, absl::Duration ttl) override {
@@ -101,7 +103,8 @@ class SqliteKeys final : public Keys {
         }
       }
       ++count;
-      return Put(session, key, std::to_string(count), entry.has_value() ? entry->expires_us : now + absl::ToInt64Microseconds(window));
+      return Put(session, key, std::to_string(count),
+                 entry.has_value() ? entry->expires_us : now + absl::ToInt64Microseconds(window));
     }));
     return count;
   }
@@ -116,7 +119,8 @@ class SqliteKeys final : public Keys {
 
   int64_t Now() const { return absl::ToUnixMicros(clock_.Now()); }
 
-  // One write transaction; once a minute it also throws out what has expired, so that the file does not grow with dead sessions.
+  // One write transaction; once a minute it also throws out what has expired, so that the file does not grow with dead
+  // sessions.
   absl::Status Write(absl::FunctionRef<absl::Status(Session&, int64_t)> f) {
     const int64_t now = Now();
     int64_t last = last_purge_us_.load();
@@ -129,8 +133,8 @@ class SqliteKeys final : public Keys {
 
   static absl::StatusOr<std::optional<Entry>> Find(Session& session, std::string_view key, int64_t now) {
     std::optional<Entry> entry;
-    RETURN_IF_ERROR(session.Query("SELECT value, expires_us FROM keys WHERE key = :p1 AND expires_us > :p2", {std::string(key), now},
-                                  [&](const store::Row& row) {
+    RETURN_IF_ERROR(session.Query("SELECT value, expires_us FROM keys WHERE key = :p1 AND expires_us > :p2",
+                                  {std::string(key), now}, [&](const store::Row& row) {
                                     entry = Entry{row.BytesAt(0), row.Int(1)};
                                     return absl::OkStatus();
                                   }));

@@ -39,8 +39,8 @@ std::string BinaryInt8Array(absl::Span<const int64_t> values, int64_t null) {
   return out;
 }
 
-bool AppendIntRows(std::string* out, absl::Span<const std::vector<int64_t>> values, absl::Span<const int> widths, size_t begin,
-                   size_t end, int64_t null) {
+bool AppendIntRows(std::string* out, absl::Span<const std::vector<int64_t>> values, absl::Span<const int> widths,
+                   size_t begin, size_t end, int64_t null) {
   size_t row = 2;
   for (const int width : widths) row += 4 + width;
   const size_t start = out->size();

@@ -15,8 +15,20 @@
 namespace compagnon::store {
 
 // Object ids of the built-in types this store speaks.
-enum Oid : unsigned { kBoolOid = 16, kByteaOid = 17, kInt8Oid = 20, kInt2Oid = 21, kInt4Oid = 23, kTextOid = 25, kJsonOid = 114,
-                      kFloat4Oid = 700, kFloat8Oid = 701, kBpcharOid = 1042, kVarcharOid = 1043, kNumericOid = 1700 };
+enum Oid : unsigned {
+  kBoolOid = 16,
+  kByteaOid = 17,
+  kInt8Oid = 20,
+  kInt2Oid = 21,
+  kInt4Oid = 23,
+  kTextOid = 25,
+  kJsonOid = 114,
+  kFloat4Oid = 700,
+  kFloat8Oid = 701,
+  kBpcharOid = 1042,
+  kVarcharOid = 1043,
+  kNumericOid = 1700
+};
 
 template <typename Unsigned>
 inline Unsigned BigEndian(Unsigned value) {
@@ -39,10 +51,10 @@ inline constexpr std::string_view kCopyTrailer("\377\377", 2);
 // int8[] of one dimension; `null` marks an element that is NULL.
 std::string BinaryInt8Array(absl::Span<const int64_t> values, int64_t null);
 
-// Appends rows [begin, end) of integer columns to a COPY stream. widths[c] is 2, 4 or 8 bytes. False when a value does not fit its
-// column: `out` is then of no use.
-bool AppendIntRows(std::string* out, absl::Span<const std::vector<int64_t>> values, absl::Span<const int> widths, size_t begin,
-                   size_t end, int64_t null);
+// Appends rows [begin, end) of integer columns to a COPY stream. widths[c] is 2, 4 or 8 bytes. False when a value does
+// not fit its column: `out` is then of no use.
+bool AppendIntRows(std::string* out, absl::Span<const std::vector<int64_t>> values, absl::Span<const int> widths,
+                   size_t begin, size_t end, int64_t null);
 
 }  // namespace compagnon::store
 

@@ -14,13 +14,14 @@ enum class Access { kRead, kWrite };
 
 // One connection and the session on it. Used by one thread at a time; opened by the first Begin and again after a loss.
 //
-// A statement that fails spoils the transaction on both back ends (PostgreSQL does so by itself): every later statement answers
-// the first failure, and the transaction cannot be committed.
+// A statement that fails spoils the transaction on both back ends (PostgreSQL does so by itself): every later statement
+// answers the first failure, and the transaction cannot be committed.
 class Connection : public Session {
  public:
   // Unavailable: could not connect, or the connection turned out dead; calling again connects afresh.
   virtual absl::Status Begin(Access access) = 0;
-  // Commits, checking that the server did commit. Unknown: lost before the answer. Whatever it answers, the transaction is over.
+  // Commits, checking that the server did commit. Unknown: lost before the answer. Whatever it answers, the transaction
+  // is over.
   virtual absl::Status Commit() = 0;
   // Drops the transaction, if one is open.
   virtual void Rollback() = 0;

@@ -16,8 +16,9 @@ namespace {
 
 constexpr int kMaxAborts = 10;
 
-// Connections handed to one caller at a time, the last used first: it is the one with warm statements, and those not needed
-// never open. std::mutex rather than soci::connection_pool: ThreadSanitizer does not see locks taken inside SOCI's library.
+// Connections handed to one caller at a time, the last used first: it is the one with warm statements, and those not
+// needed never open. std::mutex rather than soci::connection_pool: ThreadSanitizer does not see locks taken inside
+// SOCI's library.
 class Pool {
  public:
   void Add(std::unique_ptr<Connection> connection) { idle_.push_back(std::move(connection)); }
@@ -72,7 +73,8 @@ class PooledDatabase final : public Database {
  public:
   PooledDatabase(Dialect dialect, absl::Duration lease_timeout) : dialect_(dialect), lease_timeout_(lease_timeout) {}
 
-  // On SQLite the writer is a connection of its own: threads of this process queue for it instead of polling the file's lock.
+  // On SQLite the writer is a connection of its own: threads of this process queue for it instead of polling the file's
+  // lock.
   absl::Status Fill(const DatabaseOptions& options) {
     const int size = std::max(options.pool_size, 1);
     if (dialect_ == Dialect::kSqlite) {
@@ -92,7 +94,9 @@ class PooledDatabase final : public Database {
   absl::Status Write(absl::FunctionRef<absl::Status(Session&)> f) override {
     return Transact(writers_.has_value() ? *writers_ : connections_, Access::kWrite, f);
   }
-  absl::Status Read(absl::FunctionRef<absl::Status(Session&)> f) override { return Transact(connections_, Access::kRead, f); }
+  absl::Status Read(absl::FunctionRef<absl::Status(Session&)> f) override {
+    return Transact(connections_, Access::kRead, f);
+  }
   absl::Status Ping() override {
     return Read([](Session& session) { return session.Execute("SELECT 1").status(); });
   }
@@ -110,7 +114,8 @@ class PooledDatabase final : public Database {
       absl::Status status = connection.Begin(access);
       bool again = false;
       if (!status.ok()) {
-        // A pooled connection the server closed since: open another, once. A lock SQLite waited for in vain is not waited for twice.
+        // A pooled connection the server closed since: open another, once. A lock SQLite waited for in vain is not
+        // waited for twice.
         again = absl::IsUnavailable(status) && !lost_before;
         lost_before = true;
       } else {
@@ -148,11 +153,13 @@ class PooledDatabase final : public Database {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Database>> OpenDatabase(const DatabaseOptions& options) {
-  if (options.dialect == Dialect::kSqlite && options.sqlite_path.empty()) return absl::InvalidArgumentError("store: no SQLite file is named");
+  if (options.dialect == Dialect::kSqlite && options.sqlite_path.empty())
+    return absl::InvalidArgumentError("store: no SQLite file is named");
   auto database = std::make_unique<PooledDatabase>(options.dialect, options.lease_timeout);
   RETURN_IF_ERROR(database->Fill(options));
   // The first connection opens now, so that a wrong address or path is told at start.
-  RETURN_IF_ERROR(options.dialect == Dialect::kSqlite ? database->Write([](Session&) { return absl::OkStatus(); }) : database->Ping());
+  RETURN_IF_ERROR(options.dialect == Dialect::kSqlite ? database->Write([](Session&) { return absl::OkStatus(); })
+                                                      : database->Ping());
   return database;
 }
 

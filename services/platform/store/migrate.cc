@@ -10,13 +10,14 @@ namespace {
 // Held by whoever migrates this schema, until its transaction ends; on SQLite BEGIN IMMEDIATE does the same.
 absl::Status LockSchema(Session& session) {
   if (session.dialect() == Dialect::kSqlite) return absl::OkStatus();
-  return session.Execute("SELECT pg_advisory_xact_lock(hashtextextended('compagnon.migrate.' || current_schema(), 0))").status();
+  return session.Execute("SELECT pg_advisory_xact_lock(hashtextextended('compagnon.migrate.' || current_schema(), 0))")
+      .status();
 }
 
 absl::StatusOr<int> VersionOf(Session& session, std::string_view component) {
   int version = 0;
-  RETURN_IF_ERROR(session.Query("SELECT max(version) FROM schema_version WHERE component = :p1", {std::string(component)},
-                                [&](const Row& row) {
+  RETURN_IF_ERROR(session.Query("SELECT max(version) FROM schema_version WHERE component = :p1",
+                                {std::string(component)}, [&](const Row& row) {
                                   version = static_cast<int>(row.Int(0));
                                   return absl::OkStatus();
                                 }));
@@ -24,22 +25,25 @@ absl::StatusOr<int> VersionOf(Session& session, std::string_view component) {
 }
 
 // Applies the next migration, in a transaction of its own. Answers false when there is none left.
-absl::StatusOr<bool> Step(Database& database, std::string_view component, absl::Span<const Migration> migrations, int tolerated_ahead) {
+absl::StatusOr<bool> Step(Database& database, std::string_view component, absl::Span<const Migration> migrations,
+                          int tolerated_ahead) {
   bool applied = false;
   const Migration* next = nullptr;
   const absl::Status status = database.Write([&](Session& session) -> absl::Status {
     applied = false;
     next = nullptr;
     RETURN_IF_ERROR(LockSchema(session));
-    RETURN_IF_ERROR(session
-                        .Execute("CREATE TABLE IF NOT EXISTS schema_version (component text NOT NULL, version bigint NOT NULL,"
-                                 " name text NOT NULL, PRIMARY KEY (component, version))")
-                        .status());
+    RETURN_IF_ERROR(
+        session
+            .Execute("CREATE TABLE IF NOT EXISTS schema_version (component text NOT NULL, version bigint NOT NULL,"
+                     " name text NOT NULL, PRIMARY KEY (component, version))")
+            .status());
     ASSIGN_OR_RETURN(const int version, VersionOf(session, component));
     const int newest = static_cast<int>(migrations.size());
     if (version > newest + tolerated_ahead) {
-      return absl::FailedPreconditionError(fmt::format("the tables of {} are at version {}: a newer release wrote them; this one knows {} and tolerates {}", component,
-                      version, newest, newest + tolerated_ahead));
+      return absl::FailedPreconditionError(fmt::format(
+          "the tables of {} are at version {}: a newer release wrote them; this one knows {} and tolerates {}",
+          component, version, newest, newest + tolerated_ahead));
     }
     if (version >= newest) return absl::OkStatus();
     next = &migrations[version];
@@ -65,7 +69,8 @@ absl::StatusOr<bool> Step(Database& database, std::string_view component, absl::
 
 }  // namespace
 
-absl::Status Migrate(Database& database, std::string_view component, absl::Span<const Migration> migrations, int tolerated_ahead) {
+absl::Status Migrate(Database& database, std::string_view component, absl::Span<const Migration> migrations,
+                     int tolerated_ahead) {
   for (size_t i = 0; i < migrations.size(); ++i) {
     if (migrations[i].version != static_cast<int>(i) + 1) {
       return absl::InternalError(fmt::format("the migrations of {} are not numbered 1, 2, 3, ...", component));

@@ -35,7 +35,7 @@ absl::StatusCode CodeOf(std::string_view state) {
   if (state == "57014") return absl::StatusCode::kDeadlineExceeded;  // statement timeout
   if (state == "42501") return absl::StatusCode::kPermissionDenied;
   if (state == "25006") return absl::StatusCode::kFailedPrecondition;  // read only
-  if (state == "0A000") return absl::StatusCode::kAborted;  // see PostgresqlConnection::Check
+  if (state == "0A000") return absl::StatusCode::kAborted;             // see PostgresqlConnection::Check
   const std::string_view group = state.substr(0, 2);
   if (group == "08" || state == "57P01" || state == "57P02" || state == "57P03" || state == "25P03") {
     return absl::StatusCode::kUnavailable;
@@ -123,7 +123,8 @@ class PostgresqlRow final : public Row {
   int row_ = 0;
 };
 
-// Parameters in binary form. A value's type is told to the server except NULL's, which it infers: CAST(:p1 AS bigint) where it cannot.
+// Parameters in binary form. A value's type is told to the server except NULL's, which it infers: CAST(:p1 AS bigint)
+// where it cannot.
 class BoundParameters {
  public:
   explicit BoundParameters(size_t size) {
@@ -181,7 +182,8 @@ class PostgresqlConnection final : public Connection {
     failure_ = absl::OkStatus();
     if (connection_ != nullptr && PQstatus(connection_) != CONNECTION_OK) Close();
     if (connection_ == nullptr) RETURN_IF_ERROR(Connect());
-    return Command(access == Access::kWrite ? "BEGIN ISOLATION LEVEL READ COMMITTED" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    return Command(access == Access::kWrite ? "BEGIN ISOLATION LEVEL READ COMMITTED"
+                                            : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         .status();
   }
 
@@ -190,17 +192,23 @@ class PostgresqlConnection final : public Connection {
       Rollback();
       return failure_;
     }
+    // Outside a transaction COMMIT answers COMMIT as well: a statement that ended it by itself must not pass for this
+    // one.
+    if (PQtransactionStatus(connection_) == PQTRANS_IDLE)
+      return Fail(absl::InternalError("postgresql: the transaction was over before COMMIT"));
     absl::StatusOr<Result> result = Command("COMMIT");
     if (!result.ok()) {
       const bool lost = connection_ == nullptr;
       Rollback();
       // The server may have committed and died before it could say so.
-      return lost ? absl::UnknownError(fmt::format("postgresql: connection lost during COMMIT: {}", std::string(result.status().message())))
+      return lost ? absl::UnknownError(fmt::format("postgresql: connection lost during COMMIT: {}",
+                                                   std::string(result.status().message())))
                   : result.status();
     }
     // COMMIT of an aborted transaction succeeds as a command and says ROLLBACK.
     const std::string_view tag = PQcmdStatus(result->get());
-    if (tag != "COMMIT") return Fail(absl::InternalError(fmt::format("postgresql: the transaction was aborted, COMMIT answered {}", tag)));
+    if (tag != "COMMIT")
+      return Fail(absl::InternalError(fmt::format("postgresql: the transaction was aborted, COMMIT answered {}", tag)));
     return absl::OkStatus();
   }
 
@@ -244,10 +252,12 @@ class PostgresqlConnection final : public Connection {
     RETURN_IF_ERROR(StartCopy(table, columns));
     std::string buffer(kCopyHeader);
     for (const std::vector<Value>& row : rows) {
-      if (row.size() != columns.size()) return AbandonCopy(absl::InternalError("a row has more or fewer values than there are columns"));
+      if (row.size() != columns.size())
+        return AbandonCopy(absl::InternalError("a row has more or fewer values than there are columns"));
       AppendBigEndian<uint16_t>(&buffer, static_cast<uint16_t>(row.size()));
       for (size_t c = 0; c < row.size(); ++c) {
-        if (absl::Status status = AppendField(&buffer, row[c], (*types)[c]); !status.ok()) return AbandonCopy(std::move(status));
+        if (absl::Status status = AppendField(&buffer, row[c], (*types)[c]); !status.ok())
+          return AbandonCopy(std::move(status));
       }
       if (buffer.size() >= kCopyChunk) RETURN_IF_ERROR(PutCopy(&buffer));
     }
@@ -280,8 +290,9 @@ class PostgresqlConnection final : public Connection {
     return FinishCopy(&buffer);
   }
 
-  absl::Status UpsertInts(std::string_view table, absl::Span<const std::string_view> columns, std::string_view conflict_columns,
-                          std::string_view on_conflict, absl::Span<const std::vector<int64_t>> values) override {
+  absl::Status UpsertInts(std::string_view table, absl::Span<const std::string_view> columns,
+                          std::string_view conflict_columns, std::string_view on_conflict,
+                          absl::Span<const std::vector<int64_t>> values) override {
     if (!failure_.ok()) return failure_;
     RETURN_IF_ERROR(CheckShape(columns, values));
     if (columns.empty() || values[0].empty()) return absl::OkStatus();
@@ -313,16 +324,18 @@ class PostgresqlConnection final : public Connection {
       return absl::UnavailableError(fmt::format("postgresql: {}", e.what()));
     }
     connection_ = static_cast<soci::postgresql_session_backend*>(session_->get_backend())->conn_;
-    PQsetNoticeProcessor(connection_, [](void*, const char*) {}, nullptr);
+    PQsetNoticeProcessor(
+        connection_, [](void*, const char*) {}, nullptr);
     const absl::Status status = Configure();
     if (!status.ok()) Close();
     return status;
   }
 
   absl::Status Configure() {
-    RETURN_IF_ERROR(Command("SET client_encoding = 'UTF8'; SET bytea_output = 'hex'; SET extra_float_digits = 1;"
-                            " SET client_min_messages = warning; SET timezone = 'UTC'; SET standard_conforming_strings = on")
-                        .status());
+    RETURN_IF_ERROR(
+        Command("SET client_encoding = 'UTF8'; SET bytea_output = 'hex'; SET extra_float_digits = 1;"
+                " SET client_min_messages = warning; SET timezone = 'UTC'; SET standard_conforming_strings = on")
+            .status());
     if (schema_.empty()) return absl::OkStatus();
     const std::string name = fmt::format("\"{}\"", schema_);
     // A role that may not create schemas is refused even when the schema is there: look first.
@@ -345,15 +358,18 @@ class PostgresqlConnection final : public Connection {
   // The error of a result; a dead connection is closed here, so that the next Begin opens another.
   absl::StatusOr<Result> Check(Result result) {
     const ExecStatusType status = PQresultStatus(result.get());
-    if (result != nullptr && (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_COPY_IN)) return result;
+    if (result != nullptr && (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_COPY_IN))
+      return result;
     const char* field = PQresultErrorField(result.get(), PG_DIAG_SQLSTATE);
     const std::string state = field == nullptr ? "" : field;
     // Class 22 quotes the value it refuses, DETAIL the key: neither goes further, they may be personal data.
     const char* primary = PQresultErrorField(result.get(), PG_DIAG_MESSAGE_PRIMARY);
-    std::string message = fmt::format("postgresql: {} {}", state, primary == nullptr || state.starts_with("22") ? "" : primary);
+    std::string message =
+        fmt::format("postgresql: {} {}", state, primary == nullptr || state.starts_with("22") ? "" : primary);
     absl::StatusCode code = state.empty() ? absl::StatusCode::kInternal : CodeOf(state);
     if (state == "0A000") {
-      // "cached plan must not change result type": a migration ran since this was prepared. Run again, it is prepared afresh.
+      // "cached plan must not change result type": a migration ran since this was prepared. Run again, it is prepared
+      // afresh.
       const bool plan = message.find("cached plan") != std::string::npos;
       if (plan) forget_statements_ = true;
       code = plan ? absl::StatusCode::kAborted : absl::StatusCode::kInternal;
@@ -369,7 +385,8 @@ class PostgresqlConnection final : public Connection {
 
   absl::StatusOr<Result> Command(const std::string& sql) { return Check(Result(PQexec(connection_, sql.c_str()))); }
 
-  static absl::Status CheckShape(absl::Span<const std::string_view> columns, absl::Span<const std::vector<int64_t>> values) {
+  static absl::Status CheckShape(absl::Span<const std::string_view> columns,
+                                 absl::Span<const std::vector<int64_t>> values) {
     if (values.size() != columns.size()) return absl::InternalError("more or fewer value lists than columns");
     for (const std::vector<int64_t>& column : values) {
       if (column.size() != values[0].size()) return absl::InternalError("columns of different lengths");
@@ -404,30 +421,35 @@ class PostgresqlConnection final : public Connection {
     }
     // Texts that already carry $1 (UpsertInts) count none.
     if (statement.text.parameters > 0 && statement.text.parameters != bound.size()) {
-      return absl::InternalError(fmt::format("the statement takes {} parameters, not {}", statement.text.parameters, bound.size()));
+      return absl::InternalError(
+          fmt::format("the statement takes {} parameters, not {}", statement.text.parameters, bound.size()));
     }
     // Preparing costs a round trip of its own: it pays from the third run on.
     if (++statement.uses < 3) {
-      return Check(Result(PQexecParams(connection_, statement.text.sql.c_str(), bound.size(), bound.types(), bound.values(), bound.lengths(),
-                                       bound.formats(), 0)));
+      return Check(Result(PQexecParams(connection_, statement.text.sql.c_str(), bound.size(), bound.types(),
+                                       bound.values(), bound.lengths(), bound.formats(), 0)));
     }
     std::string& name = statement.prepared[bound.Signature()];
     if (name.empty()) {
       const std::string fresh = fmt::format("s{}", ++statement_counter_);
       RETURN_IF_ERROR(
-          Check(Result(PQprepare(connection_, fresh.c_str(), statement.text.sql.c_str(), bound.size(), bound.types()))).status());
+          Check(Result(PQprepare(connection_, fresh.c_str(), statement.text.sql.c_str(), bound.size(), bound.types())))
+              .status());
       name = fresh;
     }
     return Check(Result(
         PQexecPrepared(connection_, name.c_str(), bound.size(), bound.values(), bound.lengths(), bound.formats(), 0)));
   }
 
-  // Binary COPY wants each value in the column's own width, so the columns are described first; kept while the connection lasts.
-  absl::StatusOr<const std::vector<unsigned>*> TypesOf(std::string_view table, absl::Span<const std::string_view> columns) {
+  // Binary COPY wants each value in the column's own width, so the columns are described first; kept while the
+  // connection lasts.
+  absl::StatusOr<const std::vector<unsigned>*> TypesOf(std::string_view table,
+                                                       absl::Span<const std::string_view> columns) {
     const std::string key = fmt::format("{}({})", table, fmt::join(columns, ", "));
     std::unique_ptr<std::vector<unsigned>>& types = column_types_[key];
     if (types == nullptr) {
-      absl::StatusOr<Result> described = Command(fmt::format("SELECT {} FROM {} LIMIT 0", fmt::join(columns, ", "), table));
+      absl::StatusOr<Result> described =
+          Command(fmt::format("SELECT {} FROM {} LIMIT 0", fmt::join(columns, ", "), table));
       if (!described.ok()) {
         column_types_.erase(key);
         return Fail(described.status());
@@ -513,7 +535,8 @@ class PostgresqlConnection final : public Connection {
           return unfit;
       }
     }
-    if (const auto* real = std::get_if<double>(&value)) return type == kFloat8Oid ? fixed(std::bit_cast<uint64_t>(*real)) : unfit;
+    if (const auto* real = std::get_if<double>(&value))
+      return type == kFloat8Oid ? fixed(std::bit_cast<uint64_t>(*real)) : unfit;
     if (const auto* text = std::get_if<std::string>(&value)) {
       if (!IsStorableText(*text)) return absl::InvalidArgumentError("a text is not UTF-8 or holds NUL");
       return type == kTextOid || type == kVarcharOid || type == kBpcharOid || type == kJsonOid ? raw(*text) : unfit;
@@ -557,9 +580,9 @@ absl::StatusOr<std::unique_ptr<Connection>> NewPostgresqlConnection(const Databa
     return absl::InvalidArgumentError("store.postgresql_url is no connection string libpq understands");
   }
   // A server that vanished without a word is noticed within seconds, not after TCP's two hours.
-  absl::flat_hash_map<std::string, std::string> pairs = {{"connect_timeout", "5"},     {"tcp_user_timeout", "10000"},
-                                                         {"keepalives_idle", "30"},    {"keepalives_interval", "5"},
-                                                         {"keepalives_count", "3"},    {"application_name", "compagnon"}};
+  absl::flat_hash_map<std::string, std::string> pairs = {{"connect_timeout", "5"},  {"tcp_user_timeout", "10000"},
+                                                         {"keepalives_idle", "30"}, {"keepalives_interval", "5"},
+                                                         {"keepalives_count", "3"}, {"application_name", "compagnon"}};
   for (const PQconninfoOption* option = parsed; option->keyword != nullptr; ++option) {
     if (option->val != nullptr) pairs[option->keyword] = option->val;
   }

@@ -23,6 +23,9 @@ using namespace sqlite_api;  // NOLINT: SOCI's own wrapping of sqlite3.h
 
 constexpr size_t kMaxCachedStatements = 256;
 
+// EFBIG: the limit of a file's size, which full_disk tests and careful operators set.
+bool NoSpace(int error) { return error == ENOSPC || error == EDQUOT || error == EFBIG; }
+
 absl::StatusCode CodeOf(sqlite3* db, int rc) {
   switch (rc) {
     case SQLITE_CONSTRAINT_UNIQUE:
@@ -45,9 +48,9 @@ absl::StatusCode CodeOf(sqlite3* db, int rc) {
       return absl::StatusCode::kResourceExhausted;
     case SQLITE_IOERR:
       // Growing the shared-memory file on a full disk is reported as an I/O error.
-      return system == ENOSPC || system == EDQUOT ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kInternal;
+      return NoSpace(system) ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kInternal;
     case SQLITE_CANTOPEN:
-      return system == ENOSPC || system == EDQUOT ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kUnavailable;
+      return NoSpace(system) ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kUnavailable;
     case SQLITE_TOOBIG:
     case SQLITE_MISMATCH:
       return absl::StatusCode::kInvalidArgument;
@@ -69,9 +72,10 @@ absl::Status ErrorOf(sqlite3* db, int rc, std::string_view doing) {
 
 class SqliteRow final : public Row {
  public:
-  explicit SqliteRow(sqlite3_stmt* statement) : statement_(statement), size_(sqlite3_column_count(statement)) {}
+  explicit SqliteRow(sqlite3_stmt* statement) : statement_(statement) {}
 
-  size_t size() const override { return size_; }
+  // Of the row at hand: a statement prepared before a migration is prepared again by SQLite at its first step.
+  size_t size() const override { return sqlite3_data_count(statement_); }
   bool IsNull(size_t column) const override { return TypeOf(column) == SQLITE_NULL; }
   int64_t Int(size_t column) const override {
     const int type = TypeOf(column);
@@ -80,27 +84,29 @@ class SqliteRow final : public Row {
   }
   double Double(size_t column) const override {
     const int type = TypeOf(column);
-    if (type != SQLITE_INTEGER && type != SQLITE_FLOAT && type != SQLITE_NULL) Die("a column that holds no number was read as one");
+    if (type != SQLITE_INTEGER && type != SQLITE_FLOAT && type != SQLITE_NULL)
+      Die("a column that holds no number was read as one");
     return sqlite3_column_double(statement_, static_cast<int>(column));
   }
   std::string Text(size_t column) const override {
     if (TypeOf(column) == SQLITE_BLOB) Die("a column of bytes was read as text");
     const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_, static_cast<int>(column)));
-    return text == nullptr ? std::string() : std::string(text, sqlite3_column_bytes(statement_, static_cast<int>(column)));
+    return text == nullptr ? std::string()
+                           : std::string(text, sqlite3_column_bytes(statement_, static_cast<int>(column)));
   }
   std::string BytesAt(size_t column) const override {
     TypeOf(column);
     const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement_, static_cast<int>(column)));
-    return bytes == nullptr ? std::string() : std::string(bytes, sqlite3_column_bytes(statement_, static_cast<int>(column)));
+    return bytes == nullptr ? std::string()
+                            : std::string(bytes, sqlite3_column_bytes(statement_, static_cast<int>(column)));
   }
 
  private:
   int TypeOf(size_t column) const {
-    if (column >= size_) Die("a column beyond the row was read");
+    if (column >= size()) Die("a column beyond the row was read");
     return sqlite3_column_type(statement_, static_cast<int>(column));
   }
   sqlite3_stmt* statement_;
-  size_t size_;
 };
 
 class SqliteConnection final : public Connection {
@@ -122,7 +128,8 @@ class SqliteConnection final : public Connection {
       return failure_;
     }
     // SQLite rolls back by itself on some errors; a COMMIT after that would only say that no transaction is open.
-    if (sqlite3_get_autocommit(db_) != 0) return absl::InternalError("sqlite: the transaction was already over before COMMIT");
+    if (sqlite3_get_autocommit(db_) != 0)
+      return absl::InternalError("sqlite: the transaction was already over before COMMIT");
     const absl::Status status = Command("COMMIT");
     if (!status.ok()) Rollback();
     return status;
@@ -136,7 +143,8 @@ class SqliteConnection final : public Connection {
 
   absl::StatusOr<int64_t> Execute(std::string_view sql, absl::Span<const Value> params) override {
     int64_t changed = 0;
-    RETURN_IF_ERROR(Run(sql, params, [](const Row&) { return absl::OkStatus(); }, &changed));
+    RETURN_IF_ERROR(Run(
+        sql, params, [](const Row&) { return absl::OkStatus(); }, &changed));
     return changed;
   }
 
@@ -151,7 +159,8 @@ class SqliteConnection final : public Connection {
     if (rows.empty()) return absl::OkStatus();
     return WithStatement(InsertText(table, columns), [&](sqlite3_stmt* statement) -> absl::Status {
       for (const std::vector<Value>& row : rows) {
-        if (row.size() != columns.size()) return absl::InternalError("a row has more or fewer values than there are columns");
+        if (row.size() != columns.size())
+          return absl::InternalError("a row has more or fewer values than there are columns");
         RETURN_IF_ERROR(BindAll(statement, row));
         RETURN_IF_ERROR(StepOnce(statement));
       }
@@ -164,8 +173,9 @@ class SqliteConnection final : public Connection {
     return InsertInts(InsertText(table, columns), columns.size(), values);
   }
 
-  absl::Status UpsertInts(std::string_view table, absl::Span<const std::string_view> columns, std::string_view conflict_columns,
-                          std::string_view on_conflict, absl::Span<const std::vector<int64_t>> values) override {
+  absl::Status UpsertInts(std::string_view table, absl::Span<const std::string_view> columns,
+                          std::string_view conflict_columns, std::string_view on_conflict,
+                          absl::Span<const std::vector<int64_t>> values) override {
     return InsertInts(InsertText(table, columns) + OnConflict(conflict_columns, on_conflict), columns.size(), values);
   }
 
@@ -180,13 +190,17 @@ class SqliteConnection final : public Connection {
     const std::filesystem::path path(options_.sqlite_path);
     std::error_code error;
     if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path(), error);
-    if (error) return absl::UnavailableError(fmt::format("sqlite: cannot make the folder of {}: {}", path.string(), error.message()));
-    if (options_.sqlite_path.find('"') != std::string::npos) return absl::InvalidArgumentError("sqlite: a path must not hold quotes");
-    // The file is made for its owner alone before SQLite would make it by the umask; its journal and index take the same mode.
+    if (error)
+      return absl::UnavailableError(
+          fmt::format("sqlite: cannot make the folder of {}: {}", path.string(), error.message()));
+    if (options_.sqlite_path.find('"') != std::string::npos)
+      return absl::InvalidArgumentError("sqlite: a path must not hold quotes");
+    // The file is made for its owner alone before SQLite would make it by the umask; its journal and index take the
+    // same mode.
     if (const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600); fd >= 0) {
       ::close(fd);
     } else {
-      return absl::Status(errno == ENOSPC ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kUnavailable,
+      return absl::Status(NoSpace(errno) ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kUnavailable,
                           fmt::format("sqlite: cannot open {}", path.string()));
     }
     try {
@@ -203,8 +217,8 @@ class SqliteConnection final : public Connection {
   }
 
   absl::Status Configure() {
-    // Turning a new file to WAL needs it alone, and SQLite does not always wait for that: a second process starting at the same
-    // moment gets "busy" at once.
+    // Turning a new file to WAL needs it alone, and SQLite does not always wait for that: a second process starting at
+    // the same moment gets "busy" at once.
     absl::Status wal;
     for (int attempt = 0; attempt < 50; ++attempt) {
       wal = Command("PRAGMA journal_mode = WAL");
@@ -216,7 +230,8 @@ class SqliteConnection final : public Connection {
     RETURN_IF_ERROR(Command("PRAGMA foreign_keys = ON"));
     RETURN_IF_ERROR(Command("PRAGMA journal_size_limit = 67108864"));
     if (access_ == Access::kRead) return Command("PRAGMA query_only = ON");
-    // The writer keeps the upper levels of the big tables; checkpoints are rarer than SQLite's 4 MB, since ingest rewrites the same pages.
+    // The writer keeps the upper levels of the big tables; checkpoints are rarer than SQLite's 4 MB, since ingest
+    // rewrites the same pages.
     RETURN_IF_ERROR(Command("PRAGMA cache_size = -16384"));
     return Command("PRAGMA wal_autocheckpoint = 4000");
   }
@@ -242,10 +257,12 @@ class SqliteConnection final : public Connection {
   absl::StatusOr<sqlite3_stmt*> Prepare(const std::string& sql) {
     sqlite3_stmt* statement = nullptr;
     const char* tail = nullptr;
-    const int rc = sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement, &tail);
+    const int rc =
+        sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement, &tail);
     if (rc != SQLITE_OK) return ErrorOf(db_, rc, "prepare");
-    const bool more = tail != nullptr && std::string_view(tail, sql.data() + sql.size() - tail).find_first_not_of(" \t\r\n;") !=
-                                             std::string_view::npos;
+    const bool more =
+        tail != nullptr &&
+        std::string_view(tail, sql.data() + sql.size() - tail).find_first_not_of(" \t\r\n;") != std::string_view::npos;
     if (statement == nullptr || more) {
       sqlite3_finalize(statement);
       return absl::InternalError("sqlite: a text must hold exactly one statement");
@@ -262,7 +279,8 @@ class SqliteConnection final : public Connection {
       absl::StatusOr<sqlite3_stmt*> prepared = Prepare(text.sql);
       if (!prepared.ok()) return Fail(prepared.status());
       if (cache_.size() >= kMaxCachedStatements) DropIdle();
-      found = cache_.emplace(std::string(sql), std::make_unique<Cached>(Cached{*prepared, text.parameters, false})).first;
+      found =
+          cache_.emplace(std::string(sql), std::make_unique<Cached>(Cached{*prepared, text.parameters, false})).first;
     }
     Cached* cached = found->second.get();
     if (cached->busy) {
@@ -325,8 +343,8 @@ class SqliteConnection final : public Connection {
     return absl::OkStatus();
   }
 
-  absl::Status Run(std::string_view sql, absl::Span<const Value> params, absl::FunctionRef<absl::Status(const Row&)> row,
-                   int64_t* changed) {
+  absl::Status Run(std::string_view sql, absl::Span<const Value> params,
+                   absl::FunctionRef<absl::Status(const Row&)> row, int64_t* changed) {
     if (!failure_.ok()) return failure_;
     absl::Status stopped;  // what `row` answered: the caller's own error spoils nothing
     const absl::Status status = WithStatement(sql, [&](sqlite3_stmt* statement) -> absl::Status {
@@ -357,7 +375,8 @@ class SqliteConnection final : public Connection {
         for (size_t c = 0; c < columns; ++c) {
           const int64_t value = values[c][r];
           const int at = static_cast<int>(c) + 1;
-          const int rc = value == kNullInt ? sqlite3_bind_null(statement, at) : sqlite3_bind_int64(statement, at, value);
+          const int rc =
+              value == kNullInt ? sqlite3_bind_null(statement, at) : sqlite3_bind_int64(statement, at, value);
           if (rc != SQLITE_OK) return ErrorOf(db_, rc, "bind");
         }
         RETURN_IF_ERROR(StepOnce(statement));

@@ -21,7 +21,8 @@ size_t EndOfOpaque(std::string_view sql, size_t at) {
   if (c == '"') return after("\"", at + 1);
   if (c == '\'') {
     // Only E'...' knows backslashes; a doubled quote reads as two strings side by side, which ends at the same place.
-    const bool escapes = at > 0 && (sql[at - 1] == 'E' || sql[at - 1] == 'e') && (at < 2 || !IsNameCharacter(sql[at - 2]));
+    const bool escapes =
+        at > 0 && (sql[at - 1] == 'E' || sql[at - 1] == 'e') && (at < 2 || !IsNameCharacter(sql[at - 2]));
     size_t i = at + 1;
     while (i < sql.size() && sql[i] != '\'') i += escapes && sql[i] == '\\' ? 2 : 1;
     return std::min(i + 1, sql.size());
@@ -73,8 +74,8 @@ StatementText NumberParameters(std::string_view sql, char marker) {
     }
     size_t digits = i + 2;
     int number = 0;
-    while (sql.substr(i, 2) == ":p" && digits < sql.size() && absl::ascii_isdigit(static_cast<unsigned char>(sql[digits])) &&
-           number < 100000) {
+    while (sql.substr(i, 2) == ":p" && digits < sql.size() &&
+           absl::ascii_isdigit(static_cast<unsigned char>(sql[digits])) && number < 100000) {
       number = number * 10 + (sql[digits++] - '0');
     }
     if (number == 0 || (digits < sql.size() && IsNameCharacter(sql[digits]))) {
@@ -141,7 +142,8 @@ bool IsStorableText(std::string_view text) {
       if ((p[i] & 0xC0) != 0x80) return false;
     }
     // Overlong forms, surrogates and what lies beyond U+10FFFF.
-    if ((c == 0xE0 && p[0] < 0xA0) || (c == 0xED && p[0] >= 0xA0) || (c == 0xF0 && p[0] < 0x90) || (c == 0xF4 && p[0] >= 0x90)) {
+    if ((c == 0xE0 && p[0] < 0xA0) || (c == 0xED && p[0] >= 0xA0) || (c == 0xF0 && p[0] < 0x90) ||
+        (c == 0xF4 && p[0] >= 0x90)) {
       return false;
     }
     p += more;

@@ -12,8 +12,8 @@ struct StatementText {
   int parameters = 0;  // highest number used
 };
 
-// Turns :p1, :p2, ... into marker + number: "$1" (PostgreSQL) or "?1" (SQLite). Quoted text, quoted names, comments, dollar-quoted
-// bodies and `::type` casts are left alone.
+// Turns :p1, :p2, ... into marker + number: "$1" (PostgreSQL) or "?1" (SQLite). Quoted text, quoted names, comments,
+// dollar-quoted bodies and `::type` casts are left alone.
 StatementText NumberParameters(std::string_view sql, char marker);
 
 // " ON CONFLICT (keys) DO UPDATE SET ...", or DO NOTHING when `update` is empty: the same on both.

@@ -40,7 +40,8 @@ class Backend {
       path_ = ".run/tests/keys-" + HexEncode(RandomBytes(6));
     } else {
       const char* address = std::getenv("COMPAGNON_TEST_REDIS");
-      if (address == nullptr) FAIL("no Redis to test on: run ./dev services start, then eval \"$(./dev services env)\"");
+      if (address == nullptr)
+        FAIL("no Redis to test on: run ./dev services start, then eval \"$(./dev services env)\"");
       const std::string text = address;
       options_.host = text.substr(0, text.rfind(':'));
       options_.port = std::stoi(text.substr(text.rfind(':') + 1));
@@ -54,7 +55,8 @@ class Backend {
   }
 
   std::unique_ptr<Keys> Open() const {
-    absl::StatusOr<std::unique_ptr<Keys>> keys = redis_ ? NewRedisKeys(options_) : NewSqliteKeys(path_ + "/keys.db", clock_);
+    absl::StatusOr<std::unique_ptr<Keys>> keys =
+        redis_ ? NewRedisKeys(options_) : NewSqliteKeys(path_ + "/keys.db", clock_);
     if (!keys.ok()) FAIL(keys.status().ToString());
     return std::move(*keys);
   }
@@ -76,16 +78,16 @@ class Backend {
 
 #define KEYS_NAME_INNER(a, b) a##b
 #define KEYS_NAME(a, b) KEYS_NAME_INNER(a, b)
-#define KEYS_CONTRACT(sentence)                          \
+#define KEYS_CONTRACT(sentence)                                 \
   static void KEYS_NAME(Contract, __LINE__)(Backend & backend); \
-  TEST_CASE(sentence " (SQLite)", "[keys]") {            \
-    Backend backend(false);                              \
-    KEYS_NAME(Contract, __LINE__)(backend);              \
-  }                                                      \
-  TEST_CASE(sentence " (Redis)", "[keys][services]") {   \
-    Backend backend(true);                               \
-    KEYS_NAME(Contract, __LINE__)(backend);              \
-  }                                                      \
+  TEST_CASE(sentence " (SQLite)", "[keys]") {                   \
+    Backend backend(false);                                     \
+    KEYS_NAME(Contract, __LINE__)(backend);                     \
+  }                                                             \
+  TEST_CASE(sentence " (Redis)", "[keys][services]") {          \
+    Backend backend(true);                                      \
+    KEYS_NAME(Contract, __LINE__)(backend);                     \
+  }                                                             \
   static void KEYS_NAME(Contract, __LINE__)(Backend & backend)
 
 KEYS_CONTRACT("a value of any bytes comes back until it is deleted") {
@@ -158,7 +160,8 @@ KEYS_CONTRACT("a counter counts every caller and dies a window after its first")
 
 KEYS_CONTRACT("a value that is no number is no counter") {
   REQUIRE(backend.keys().Set(backend.Key("text"), "abc", absl::Minutes(1)).ok());
-  CHECK(backend.keys().Increment(backend.Key("text"), absl::Minutes(1)).status().code() == absl::StatusCode::kFailedPrecondition);
+  CHECK(backend.keys().Increment(backend.Key("text"), absl::Minutes(1)).status().code() ==
+        absl::StatusCode::kFailedPrecondition);
   CHECK(backend.keys().Get(backend.Key("text")).value() == "abc");
 }
 
@@ -173,7 +176,8 @@ KEYS_CONTRACT("keys and lives out of bounds are refused") {
   CHECK(absl::IsInvalidArgument(backend.keys().Set("", "x", absl::Minutes(1))));
   CHECK(absl::IsInvalidArgument(backend.keys().Set("a b", "x", absl::Minutes(1))));
   CHECK(absl::IsInvalidArgument(backend.keys().Set(std::string(513, 'k'), "x", absl::Minutes(1))));
-  CHECK(absl::IsInvalidArgument(backend.keys().Set(backend.Key("k"), std::string((1 << 20) + 1, 'v'), absl::Minutes(1))));
+  CHECK(
+      absl::IsInvalidArgument(backend.keys().Set(backend.Key("k"), std::string((1 << 20) + 1, 'v'), absl::Minutes(1))));
   CHECK(absl::IsInvalidArgument(backend.keys().Set(backend.Key("k"), "x", absl::ZeroDuration())));
   CHECK(absl::IsInvalidArgument(backend.keys().Set(backend.Key("k"), "x", absl::InfiniteDuration())));
 }
@@ -189,7 +193,8 @@ TEST_CASE("expired keys leave the SQLite file within a minute of writing", "[key
       clock.Sleep(absl::Seconds(30));
     }
   }
-  // Closed, so all of it is in the one file: four minutes' worth at most was alive or waiting for the broom, eight of a hundred values.
+  // Closed, so all of it is in the one file: four minutes' worth at most was alive or waiting for the broom, eight of a
+  // hundred values.
   CHECK(std::filesystem::file_size(folder + "/keys.db") < 20 * value.size());
   std::filesystem::remove_all(folder);
 }

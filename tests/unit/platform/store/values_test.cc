@@ -23,7 +23,8 @@ std::vector<Everything> AllOf(Database& database) {
   const absl::Status status = database.Read([&](Session& session) {
     rows.clear();
     return session.Query("SELECT n, d, t, b FROM everything ORDER BY id", {}, [&](const Row& row) {
-      rows.push_back({row.Int(0), row.Double(1), row.Text(2), row.BytesAt(3), row.IsNull(0), row.IsNull(1), row.IsNull(2), row.IsNull(3)});
+      rows.push_back({row.Int(0), row.Double(1), row.Text(2), row.BytesAt(3), row.IsNull(0), row.IsNull(1),
+                      row.IsNull(2), row.IsNull(3)});
       return absl::OkStatus();
     });
   });
@@ -34,7 +35,9 @@ std::vector<Everything> AllOf(Database& database) {
 void MakeTable(test::StoreBackend& backend) {
   const std::string real = backend.sqlite() ? "REAL" : "double precision";
   const std::string bytes = backend.sqlite() ? "BLOB" : "bytea";
-  REQUIRE(Do(backend.database(), "CREATE TABLE everything (id bigint PRIMARY KEY, n bigint, d " + real + ", t text, b " + bytes + ")").ok());
+  REQUIRE(Do(backend.database(),
+             "CREATE TABLE everything (id bigint PRIMARY KEY, n bigint, d " + real + ", t text, b " + bytes + ")")
+              .ok());
 }
 
 const std::string kAllBytes = [] {
@@ -77,7 +80,8 @@ STORE_CONTRACT("every value comes back as it was stored by a statement", "[store
   MakeTable(backend);
   const absl::Status status = backend.database().Write([](Session& session) -> absl::Status {
     for (const std::vector<Value>& row : kRows) {
-      RETURN_IF_ERROR(session.Execute("INSERT INTO everything (id, n, d, t, b) VALUES (:p1, :p2, :p3, :p4, :p5)", row).status());
+      RETURN_IF_ERROR(
+          session.Execute("INSERT INTO everything (id, n, d, t, b) VALUES (:p1, :p2, :p3, :p4, :p5)", row).status());
     }
     return absl::OkStatus();
   });
@@ -88,7 +92,8 @@ STORE_CONTRACT("every value comes back as it was stored by a statement", "[store
 STORE_CONTRACT("every value comes back as it was stored in bulk", "[store]") {
   MakeTable(backend);
   constexpr std::string_view kColumns[] = {"id", "n", "d", "t", "b"};
-  const absl::Status status = backend.database().Write([&](Session& session) { return session.BulkInsert("everything", kColumns, kRows); });
+  const absl::Status status =
+      backend.database().Write([&](Session& session) { return session.BulkInsert("everything", kColumns, kRows); });
   REQUIRE(status.ToString() == "OK");
   CheckRows(AllOf(backend.database()));
 }
@@ -103,7 +108,9 @@ STORE_CONTRACT("bulk rows of integers come back and a missing one is NULL", "[st
     values[1].push_back(i % 7 == 0 ? Session::kNullInt : i * 20'000 - 1'000'000'000);
     values[2].push_back(i % 65'536 - 32'768);
   }
-  REQUIRE(backend.database().Write([&](Session& session) { return session.BulkInsertInts("ints", kColumns, values); }).ToString() == "OK");
+  REQUIRE(backend.database()
+              .Write([&](Session& session) { return session.BulkInsertInts("ints", kColumns, values); })
+              .ToString() == "OK");
   int64_t at = 0;
   bool same = true;
   const absl::Status read = backend.database().Read([&](Session& session) {
@@ -120,16 +127,19 @@ STORE_CONTRACT("bulk rows of integers come back and a missing one is NULL", "[st
 }
 
 STORE_CONTRACT("upserted integers add to what is there or leave it alone", "[store]") {
-  REQUIRE(Do(backend.database(), "CREATE TABLE facts (k bigint, j bigint, n bigint, m bigint, PRIMARY KEY (k, j))").ok());
+  REQUIRE(
+      Do(backend.database(), "CREATE TABLE facts (k bigint, j bigint, n bigint, m bigint, PRIMARY KEY (k, j))").ok());
   constexpr std::string_view kColumns[] = {"k", "j", "n", "m"};
   const std::vector<std::vector<int64_t>> first = {{1, 1, 2}, {1, 2, 1}, {10, 20, 30}, {Session::kNullInt, 5, 5}};
   const std::vector<std::vector<int64_t>> second = {{1, 2, 3}, {1, 1, 1}, {1, 2, 3}, {7, 8, 9}};
   REQUIRE(backend.database()
               .Write([&](Session& session) -> absl::Status {
                 for (int i = 0; i < 4; ++i) {  // often enough to be prepared
-                  RETURN_IF_ERROR(session.UpsertInts("facts", kColumns, "k, j", "n = facts.n + excluded.n, m = excluded.m", first));
+                  RETURN_IF_ERROR(
+                      session.UpsertInts("facts", kColumns, "k, j", "n = facts.n + excluded.n, m = excluded.m", first));
                 }
-                RETURN_IF_ERROR(session.UpsertInts("facts", kColumns, "k, j", "n = facts.n + excluded.n, m = excluded.m", second));
+                RETURN_IF_ERROR(
+                    session.UpsertInts("facts", kColumns, "k, j", "n = facts.n + excluded.n, m = excluded.m", second));
                 RETURN_IF_ERROR(session.UpsertInts("facts", kColumns, "k, j", "", second));
                 return session.UpsertInts("facts", kColumns, "k, j", "", {{}, {}, {}, {}});
               })
@@ -138,7 +148,8 @@ STORE_CONTRACT("upserted integers add to what is there or leave it alone", "[sto
   REQUIRE(backend.database()
               .Read([&](Session& session) {
                 return session.Query("SELECT k, j, n, m FROM facts ORDER BY k, j", {}, [&](const Row& row) {
-                  for (size_t c = 0; c < row.size(); ++c) all += (row.IsNull(c) ? "null" : std::to_string(row.Int(c))) + " ";
+                  for (size_t c = 0; c < row.size(); ++c)
+                    all += (row.IsNull(c) ? "null" : std::to_string(row.Int(c))) + " ";
                   all += "; ";
                   return absl::OkStatus();
                 });
@@ -149,13 +160,16 @@ STORE_CONTRACT("upserted integers add to what is there or leave it alone", "[sto
 
 STORE_CONTRACT("a text with NUL or broken UTF-8 is refused whole", "[store]") {
   MakeTable(backend);
-  for (const std::string& bad : {std::string("a\0b", 3), std::string("caf\xe9"), std::string("\xed\xa0\x80"), std::string("\xc0\xaf"),
-                                 std::string("0123456\xf5\x80\x80\x80"), std::string("0123456789abcde\0", 16)}) {
-    CHECK(Do(backend.database(), "INSERT INTO everything (id, t) VALUES (1, :p1)", {bad}).code() == absl::StatusCode::kInvalidArgument);
+  for (const std::string& bad :
+       {std::string("a\0b", 3), std::string("caf\xe9"), std::string("\xed\xa0\x80"), std::string("\xc0\xaf"),
+        std::string("0123456\xf5\x80\x80\x80"), std::string("0123456789abcde\0", 16)}) {
+    CHECK(Do(backend.database(), "INSERT INTO everything (id, t) VALUES (1, :p1)", {bad}).code() ==
+          absl::StatusCode::kInvalidArgument);
     constexpr std::string_view kColumns[] = {"id", "t"};
     const std::vector<std::vector<Value>> rows = {{int64_t{1}, std::string("good")}, {int64_t{2}, bad}};
-    CHECK(backend.database().Write([&](Session& session) { return session.BulkInsert("everything", kColumns, rows); }).code() ==
-          absl::StatusCode::kInvalidArgument);
+    CHECK(backend.database()
+              .Write([&](Session& session) { return session.BulkInsert("everything", kColumns, rows); })
+              .code() == absl::StatusCode::kInvalidArgument);
   }
   CHECK(AllOf(backend.database()).empty());
 }
@@ -165,14 +179,17 @@ STORE_CONTRACT("a query may read while an inner one writes", "[store]") {
   constexpr std::string_view kInsert = "INSERT INTO everything (id, n) VALUES (:p1, :p2)";
   const absl::Status status = backend.database().Write([&](Session& session) -> absl::Status {
     for (int64_t i = 0; i < 10; ++i) RETURN_IF_ERROR(session.Execute(kInsert, {i, i}).status());
-    return session.Query("SELECT id FROM everything WHERE id < :p1 ORDER BY id", {int64_t{10}}, [&](const Row& row) -> absl::Status {
-      int64_t inner = 0;
-      RETURN_IF_ERROR(session.Query("SELECT id FROM everything WHERE id < :p1 ORDER BY id", {int64_t{3}}, [&](const Row& own) {
-        inner += own.Int(0);
-        return absl::OkStatus();
-      }));
-      return session.Execute("UPDATE everything SET n = :p1 WHERE id = :p2", {inner + row.Int(0), row.Int(0)}).status();
-    });
+    return session.Query(
+        "SELECT id FROM everything WHERE id < :p1 ORDER BY id", {int64_t{10}}, [&](const Row& row) -> absl::Status {
+          int64_t inner = 0;
+          RETURN_IF_ERROR(
+              session.Query("SELECT id FROM everything WHERE id < :p1 ORDER BY id", {int64_t{3}}, [&](const Row& own) {
+                inner += own.Int(0);
+                return absl::OkStatus();
+              }));
+          return session.Execute("UPDATE everything SET n = :p1 WHERE id = :p2", {inner + row.Int(0), row.Int(0)})
+              .status();
+        });
   });
   REQUIRE(status.ToString() == "OK");
   const std::vector<Everything> rows = AllOf(backend.database());
@@ -183,7 +200,8 @@ STORE_CONTRACT("a query may read while an inner one writes", "[store]") {
 STORE_CONTRACT("changed rows are counted and reading counts none", "[store]") {
   MakeTable(backend);
   const absl::Status status = backend.database().Write([&](Session& session) -> absl::Status {
-    for (int64_t i = 0; i < 5; ++i) CHECK(session.Execute("INSERT INTO everything (id, n) VALUES (:p1, 0)", {i}).value() == 1);
+    for (int64_t i = 0; i < 5; ++i)
+      CHECK(session.Execute("INSERT INTO everything (id, n) VALUES (:p1, 0)", {i}).value() == 1);
     CHECK(session.Execute("UPDATE everything SET n = 1 WHERE id < :p1", {int64_t{3}}).value() == 3);
     CHECK(session.Execute("UPDATE everything SET n = 1 WHERE id > :p1", {int64_t{30}}).value() == 0);
     CHECK(session.Execute("SELECT id FROM everything").value() == 0);
@@ -199,16 +217,18 @@ STORE_CONTRACT("one sum or average of many integers can be read", "[store]") {
   MakeTable(backend);
   const absl::Status status = backend.database().Write([&](Session& session) -> absl::Status {
     for (int64_t i = 0; i < 4; ++i) {
-      RETURN_IF_ERROR(session.Execute("INSERT INTO everything (id, n) VALUES (:p1, :p2)", {i, int64_t{1} << 60}).status());
+      RETURN_IF_ERROR(
+          session.Execute("INSERT INTO everything (id, n) VALUES (:p1, :p2)", {i, int64_t{1} << 60}).status());
     }
-    return session.Query("SELECT sum(n), avg(id), count(*), max(t), min(n) FROM everything WHERE id < :p1", {int64_t{4}}, [](const Row& row) {
-      CHECK(row.Int(0) == int64_t{1} << 62);
-      CHECK(row.Double(1) == 1.5);
-      CHECK(row.Int(2) == 4);
-      CHECK(row.IsNull(3));
-      CHECK(row.Int(4) == int64_t{1} << 60);
-      return absl::OkStatus();
-    });
+    return session.Query("SELECT sum(n), avg(id), count(*), max(t), min(n) FROM everything WHERE id < :p1",
+                         {int64_t{4}}, [](const Row& row) {
+                           CHECK(row.Int(0) == int64_t{1} << 62);
+                           CHECK(row.Double(1) == 1.5);
+                           CHECK(row.Int(2) == 4);
+                           CHECK(row.IsNull(3));
+                           CHECK(row.Int(4) == int64_t{1} << 60);
+                           return absl::OkStatus();
+                         });
   });
   CHECK(status.ToString() == "OK");
 }
@@ -217,7 +237,8 @@ STORE_CONTRACT("the caller's own error ends a query and is what comes back", "[s
   MakeTable(backend);
   int seen = 0;
   const absl::Status status = backend.database().Write([&](Session& session) -> absl::Status {
-    for (int64_t i = 0; i < 5; ++i) RETURN_IF_ERROR(session.Execute("INSERT INTO everything (id) VALUES (:p1)", {i}).status());
+    for (int64_t i = 0; i < 5; ++i)
+      RETURN_IF_ERROR(session.Execute("INSERT INTO everything (id) VALUES (:p1)", {i}).status());
     const absl::Status stopped = session.Query("SELECT id FROM everything", {}, [&](const Row&) {
       return ++seen == 2 ? absl::CancelledError("enough") : absl::OkStatus();
     });
@@ -231,8 +252,10 @@ STORE_CONTRACT("the caller's own error ends a query and is what comes back", "[s
 
 STORE_CONTRACT("a statement with too few or too many parameters is refused", "[store]") {
   MakeTable(backend);
-  CHECK(Do(backend.database(), "INSERT INTO everything (id, n) VALUES (:p1, :p2)", {int64_t{1}}).code() == absl::StatusCode::kInternal);
-  CHECK(Do(backend.database(), "INSERT INTO everything (id) VALUES (:p1)", {int64_t{1}, int64_t{2}}).code() == absl::StatusCode::kInternal);
+  CHECK(Do(backend.database(), "INSERT INTO everything (id, n) VALUES (:p1, :p2)", {int64_t{1}}).code() ==
+        absl::StatusCode::kInternal);
+  CHECK(Do(backend.database(), "INSERT INTO everything (id) VALUES (:p1)", {int64_t{1}, int64_t{2}}).code() ==
+        absl::StatusCode::kInternal);
   CHECK(Do(backend.database(), "DELETE FROM everything; DELETE FROM everything").code() == absl::StatusCode::kInternal);
 }
 
