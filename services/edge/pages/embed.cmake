@@ -1,0 +1,13 @@
+# Writes FILES (paths under ROOT) as raw string literals into OUT, each under its path. The script runs at build time.
+set(text "#include \"edge/pages/embedded_files.h\"\n\nnamespace compagnon::edge {\nnamespace {\nconstexpr EmbeddedFile kFiles[] = {\n")
+foreach(file IN LISTS FILES)
+  file(READ ${file} content)
+  file(RELATIVE_PATH name ${ROOT} ${file})
+  string(FIND "${content}" ")~~~\"" clash)
+  if(NOT clash EQUAL -1)
+    message(FATAL_ERROR "${name} holds the delimiter of its literal")
+  endif()
+  string(APPEND text "    {\"${name}\", R\"~~~(${content})~~~\"},\n")
+endforeach()
+string(APPEND text "};\n}  // namespace\n\nstd::span<const EmbeddedFile> EmbeddedFiles() { return kFiles; }\n\n}  // namespace compagnon::edge\n")
+file(WRITE ${OUT} "${text}")
