@@ -23,7 +23,7 @@ using namespace sqlite_api;  // NOLINT: SOCI's own wrapping of sqlite3.h
 
 constexpr size_t kMaxCachedStatements = 256;
 
-// EFBIG: the limit of a file's size, which full_disk tests and careful operators set.
+// EFBIG: a limit on the size of files, as an operator may set for a service.
 bool NoSpace(int error) { return error == ENOSPC || error == EDQUOT || error == EFBIG; }
 
 absl::StatusCode CodeOf(sqlite3* db, int rc) {
