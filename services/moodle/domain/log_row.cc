@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "moodle/domain/flat_element.h"
 #include "moodle/domain/php_serialize.h"
 
 namespace compagnon::moodle {
@@ -144,29 +145,6 @@ std::string MendUtf8(std::string_view text) {
   return mended;
 }
 
-// A scalar as text; nothing for null, arrays and objects.
-std::optional<std::string> ScalarText(simdjson::dom::element value) {
-  switch (value.type()) {
-    case simdjson::dom::element_type::STRING: return std::string(value.get_string().value_unsafe());
-    case simdjson::dom::element_type::INT64: return fmt::format("{}", value.get_int64().value_unsafe());
-    case simdjson::dom::element_type::UINT64: return fmt::format("{}", value.get_uint64().value_unsafe());
-    case simdjson::dom::element_type::DOUBLE: return fmt::format("{}", value.get_double().value_unsafe());
-    case simdjson::dom::element_type::BOOL: return std::string(value.get_bool().value_unsafe() ? "1" : "0");
-    default: return std::nullopt;
-  }
-}
-
-void Flatten(simdjson::dom::object object, const std::string& prefix, int depth, FlatMap* flat) {
-  for (auto [key, value] : object) {
-    std::string name = prefix + std::string(key);
-    if (value.is_object()) {
-      if (depth < 3) Flatten(value.get_object().value_unsafe(), name + ".", depth + 1, flat);
-    } else if (std::optional<std::string> text = ScalarText(value)) {
-      flat->insert_or_assign(std::move(name), *std::move(text));
-    }
-  }
-}
-
 }  // namespace
 
 // The DOM parser picks the processor's best instructions at run time; the on-demand one would be fixed to the build's.
@@ -185,7 +163,7 @@ struct LogRowReader::Impl {
       const size_t length = other_text.size();
       other_text.resize(length + simdjson::SIMDJSON_PADDING);
       simdjson::dom::object object;
-      if (!other_parser.parse(other_text.data(), length, false).get_object().get(object)) Flatten(object, "", 1, flat);
+      if (!other_parser.parse(other_text.data(), length, false).get_object().get(object)) FlattenInto(object, "", 1, flat);
     } else if (!ReadPhpSerialized(text, flat)) {
       flat->clear();
     }
@@ -208,7 +186,7 @@ struct LogRowReader::Impl {
       found |= 1U << column;
       if (column == kOther) {
         if (value.is_string()) ReadOther(value.get_string().value_unsafe(), &event->other);
-        if (value.is_object()) Flatten(value.get_object().value_unsafe(), "", 1, &event->other);
+        if (value.is_object()) FlattenInto(value.get_object().value_unsafe(), "", 1, &event->other);
       } else if (value.is_int64()) {
         RETURN_IF_ERROR(PutNumber(column, value.get_int64().value_unsafe(), event));
       } else if (value.is_string()) {

@@ -29,6 +29,10 @@ class DirectoryWriter {
   // Ends a complete pass of `kind`: closes what it did not show. FailedPrecondition "mass_delete_guard" when that is more than 5 %
   // of what is known (and more than 20 objects): nothing is closed, an operator decides.
   virtual absl::Status SweepPass(store::Session& session, std::string_view site, std::string_view kind, int64_t pass) = 0;
+
+  // The site's sequence numbers begin again (a new epoch was confirmed): what was known by old numbers no longer holds back an
+  // export's rows. Call it in the transaction that takes the new epoch.
+  virtual absl::Status StartEpoch(store::Session& session, std::string_view site) = 0;
 };
 
 }  // namespace compagnon::moodle
