@@ -1,7 +1,6 @@
 #ifndef COMPAGNON_MOODLE_STORE_DIRECTORY_H_
 #define COMPAGNON_MOODLE_STORE_DIRECTORY_H_
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -21,8 +20,6 @@ namespace compagnon::moodle {
 struct DirectoryOptions {
   const Clock* clock = nullptr;  // dates what a sweep closes
   std::shared_ptr<const DimensionMap> dimensions;  // null = the standard mapping everywhere
-  // Zone of a site, read in the caller's transaction.
-  std::function<absl::StatusOr<absl::TimeZone>(store::Session&, std::string_view site)> zone_of;
 };
 
 // A course as a courses file or core functions tell it; days are local.
@@ -72,6 +69,9 @@ class Directory : public DirectoryWriter {
   friend class DirectoryBatch;
   DirectoryOptions options_;
 };
+
+// Zone of a registered site. NotFound "site_not_found"; FailedPrecondition "unknown_time_zone".
+absl::StatusOr<absl::TimeZone> ZoneOfSite(store::Session& session, std::string_view site);
 
 // True for an event that may change the directory: the only ones ApplyEvents looks at.
 bool ConcernsDirectory(std::string_view event_name);

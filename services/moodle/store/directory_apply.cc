@@ -69,6 +69,7 @@ void Enrol(DirectoryBatch& batch, const Occurrence& one, const Told& told, bool 
     }
     person.AddMethodChange(method, {told.at_us, told.ord, ChangeKind::kDeleted});
     Stamp(told, 0, &method.seq, &method.pass);
+    method.pass = -1;  // no pass looks for it any more
     return;
   }
   if (one.has_state) {
@@ -328,6 +329,7 @@ absl::Status ApplyOccurrence(DirectoryBatch& batch, const Occurrence& one, bool 
       person.last_name.clear();
       person.person_changed = true;
       Stamp(told, 0, &person.seq, &person.pass);
+      person.pass = -1;
       batch.TouchUser(user);
       return absl::OkStatus();
     }

@@ -7,6 +7,7 @@
 #include "compagnon/event/v1/slim.pb.h"
 #include "moodle/domain/local_day.h"
 #include "moodle/store/publication.h"
+#include "moodle/store/site_store.h"
 
 namespace compagnon::moodle {
 namespace {
@@ -48,11 +49,20 @@ std::map<std::string, CourseRole, std::less<>> DecodeRoles(std::string_view text
   return roles;
 }
 
+absl::StatusOr<absl::TimeZone> ZoneOfSite(store::Session& session, std::string_view site) {
+  ASSIGN_OR_RETURN(const SiteRecord record, GetSite(session, site));
+  absl::TimeZone zone;
+  if (!absl::LoadTimeZone(record.config.time_zone, &zone)) {
+    return WithReason(absl::FailedPreconditionError("the site's time zone is not known: " + record.config.time_zone), "unknown_time_zone");
+  }
+  return zone;
+}
+
 absl::StatusOr<DirectoryBatch> DirectoryBatch::Begin(const Directory& directory, store::Session& session, std::string_view site) {
   DirectoryBatch batch(directory, session, site);
   static const DimensionMap* const kStandard = new DimensionMap();
   batch.mapping_ = &(directory.options_.dimensions ? *directory.options_.dimensions : *kStandard).Of(site);
-  ASSIGN_OR_RETURN(batch.zone_, directory.options_.zone_of(session, site));
+  ASSIGN_OR_RETURN(batch.zone_, ZoneOfSite(session, site));
   const store::Value params[] = {std::string(site)};
   // The row is locked first by every writer of a site, so that two of them cannot decide on half of each other's facts.
   auto inserted = session.Execute("INSERT INTO directory_site (site) VALUES (:p1) ON CONFLICT DO NOTHING", params);
@@ -155,7 +165,8 @@ absl::Status DirectoryBatch::PublishCourses() {
   std::vector<event::v1::SlimEvent> states;
   const int64_t now_us = absl::ToUnixMicros(directory_.options_.clock->Now());
   for (auto& [id, course] : courses_) {
-    if (id <= 0) continue;
+    // Moodle's course 1 is the front page.
+    if (id <= 1) continue;
     const bool visible = course.visible && !course.deleted;
     std::string said = fmt::format("{}\x1f{}\x1f{}\x1f{}\x1f{}\x1f{}", course.short_name, course.full_name,
                                    course.start_day ? fmt::format("{}", *course.start_day) : "",
@@ -211,8 +222,9 @@ EnrolmentFacts DirectoryBatch::Compute(const PersonFacts& person, int64_t course
   for (const MembershipFacts& m : person.memberships) {
     if (!m.member || (m.kind == kKindGroup && m.course != course)) continue;
     auto name = names.find({m.kind, m.target});
-    NamedSet set = name == names.end() ? NamedSet{m.target, "", ""} : name->second;
-    (m.kind == kKindGroup ? known.groups : known.cohorts).push_back(std::move(set));
+    // Deleted, or known by its number alone: no pattern can speak of it.
+    if (name == names.end()) continue;
+    (m.kind == kKindGroup ? known.groups : known.cohorts).push_back(name->second);
   }
   for (auto* sets : {&known.groups, &known.cohorts}) {
     std::sort(sets->begin(), sets->end(), [](const NamedSet& a, const NamedSet& b) { return a.id < b.id; });

@@ -22,7 +22,6 @@ class DirectoryBatch {
   absl::Status Load(const std::set<int64_t>& users, const std::set<int64_t>& courses);
   PersonFacts& Person(int64_t user) { return people_.at(user); }
   CourseFacts& Course(int64_t course) { return courses_.at(course); }
-  bool HasCourse(int64_t course) const { return courses_.contains(course); }
 
   const SiteMapping& mapping() const { return *mapping_; }
   const absl::TimeZone& zone() const { return zone_; }
