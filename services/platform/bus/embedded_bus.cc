@@ -36,13 +36,12 @@ struct Shared {
   std::mutex mutex;
   std::map<int64_t, std::unique_ptr<QueueState>> queues;
 
-  absl::StatusOr<QueueState*> Queue(int64_t id) {
+  QueueState* Queue(int64_t id) {
     std::lock_guard lock(mutex);
     std::unique_ptr<QueueState>& state = queues[id];
     if (state == nullptr) {
-      ASSIGN_OR_RETURN(const int64_t next, file->NextId(id));
       state = std::make_unique<QueueState>();
-      state->maybe_seen_before = next;
+      state->maybe_seen_before = file->FirstNewId(id);
     }
     return state.get();
   }
@@ -132,8 +131,7 @@ class EmbeddedSubscription : public Subscription {
   absl::Status Attach() {
     if (reader_ != nullptr) return absl::OkStatus();
     ASSIGN_OR_RETURN(queue_id_, shared_->file->QueueId(queue_name_));
-    ASSIGN_OR_RETURN(QueueState * state, shared_->Queue(queue_id_));
-    queue_ = state;
+    queue_ = shared_->Queue(queue_id_);
     ASSIGN_OR_RETURN(reader_, shared_->file->NewReader(queue_id_));
     return absl::OkStatus();
   }

@@ -219,6 +219,10 @@ class FileImpl : public EmbeddedFile {
       RETURN_IF_ERROR(writer_.Run(fmt::format("PRAGMA user_version={}", kFormat)));
       RETURN_IF_ERROR(transaction.Commit());
     }
+    ASSIGN_OR_RETURN(Statement queues, writer_.Prepare("SELECT id, next_id FROM queue"));
+    int code;
+    while ((code = queues.Step()) == SQLITE_ROW) next_ids_at_open_[queues.IntAt(0)] = queues.IntAt(1);
+    if (code != SQLITE_DONE) return SqliteError(writer_.db(), "read the queues");
     ASSIGN_OR_RETURN(select_version_, writer_.Prepare("SELECT version FROM topology"));
     ASSIGN_OR_RETURN(select_next_, writer_.Prepare("SELECT next_id FROM queue WHERE id=?1"));
     ASSIGN_OR_RETURN(update_next_, writer_.Prepare("UPDATE queue SET next_id=?2, depth=depth+?3 WHERE id=?1"));
@@ -321,9 +325,9 @@ class FileImpl : public EmbeddedFile {
     return reader;
   }
 
-  absl::StatusOr<int64_t> NextId(int64_t queue) override {
-    std::lock_guard lock(mutex_);
-    return writer_.OneInt(fmt::format("SELECT next_id FROM queue WHERE id={}", queue));
+  int64_t FirstNewId(int64_t queue) const override {
+    const auto it = next_ids_at_open_.find(queue);
+    return it == next_ids_at_open_.end() ? 0 : it->second;
   }
 
   absl::Status Remove(int64_t queue, int64_t first, int64_t last) override {
@@ -389,6 +393,7 @@ class FileImpl : public EmbeddedFile {
   }
 
   std::string path_;
+  std::map<int64_t, int64_t> next_ids_at_open_;
   std::mutex mutex_;  // guards all below
   Connection writer_;
   Statement select_version_, select_next_, update_next_, update_depth_;

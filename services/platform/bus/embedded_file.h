@@ -42,8 +42,8 @@ class EmbeddedFile {
   // NotFound when never declared.
   virtual absl::StatusOr<int64_t> QueueId(std::string_view name) = 0;
   virtual absl::StatusOr<std::unique_ptr<Reader>> NewReader(int64_t queue) = 0;
-  // The number the next message will get: those before it may have been handed over by an earlier process.
-  virtual absl::StatusOr<int64_t> NextId(int64_t queue) = 0;
+  // Messages with a lower number were there when the file was opened: an earlier process may have handed them over.
+  virtual int64_t FirstNewId(int64_t queue) const = 0;
   virtual absl::Status Remove(int64_t queue, int64_t first, int64_t last) = 0;
   virtual absl::StatusOr<int64_t> Depth(int64_t queue) = 0;
 };

@@ -220,6 +220,7 @@ class RabbitSubscription : public Subscription {
         lock.lock();
         if (status.ok()) {
           if (generation == generation_) ack_tag_ = tag;
+          backoff.Reset();
           break;
         }
         holding_ = true;
@@ -231,7 +232,6 @@ class RabbitSubscription : public Subscription {
         lock.lock();
         if (WaitFor(changed_, lock, backoff.Next(), [&] { return stopping_ || generation != generation_; })) break;
       }
-      if (!stopping_ || ack_tag_ != 0) backoff.Reset();
       holding_ = false;
       batch.clear();
       WakeReader();
