@@ -16,9 +16,8 @@ namespace {
 
 constexpr int kMaxAborts = 10;
 
-// Connections handed to one caller at a time, the last used first: it is the one with warm statements, and those not
-// needed never open. std::mutex rather than soci::connection_pool: ThreadSanitizer does not see locks taken inside
-// SOCI's library.
+// Connections handed to one caller at a time, the last used first: it is the one with warm statements, and those not needed
+// never open.
 class Pool {
  public:
   void Add(std::unique_ptr<Connection> connection) { idle_.push_back(std::move(connection)); }
