@@ -30,6 +30,13 @@ def shared():
     return pathlib.Path(os.environ.get("COMPAGNON_SHARED", ROOT.parent / "shared"))
 
 
+def scratch():
+    """Where tests lay their folders: under .run of the checkout, never in the machine's /tmp."""
+    folder = ROOT / ".run" / "acceptance"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -98,12 +105,13 @@ class Certificates:
 
 
 class Suite:
-    def __init__(self, parts, folder, environment="test", extra=""):
+    def __init__(self, parts, folder, environment="test", extra="", dimensions=ROOT / "tests/moodle_double/dimensions.toml"):
         assert parts in ("embedded", "distributed")
         self.parts = parts
         self.folder = pathlib.Path(folder)
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
+        self.dimensions = dimensions
         self.processes = {}
         self.doubles = []
         self.services = None
@@ -154,7 +162,7 @@ class Suite:
         lines += ["[metrics]", f'listen = "127.0.0.1:{self.metrics_ports[module]}"', "",
                   "[edge]", f'listen = "127.0.0.1:{self.edge_port}"', f'public_url = "{self.url}"', "",
                   "[moodle]", f'key_file = "{self.folder / "moodle_key.secret"}"', "allow_private_addresses = true", "poll_active_ms = 200",
-                  "poll_idle_ms = 1000", f'dimensions_file = "{ROOT / "tests/moodle_double/dimensions.toml"}"', "",
+                  "poll_idle_ms = 1000", f'dimensions_file = "{self.dimensions}"' if self.dimensions else "", "",
                   "[analytics]", "recompute_ms = 300", extra]
         self.config(module).write_text("\n".join(lines) + "\n")
 
