@@ -18,6 +18,7 @@
 #include "absl/strings/str_split.h"
 #include "fmt/format.h"
 #include "platform/base/config_keys.h"
+#include "platform/base/nearest.h"
 
 extern char** environ;
 

@@ -6,6 +6,7 @@
 #include "absl/strings/str_split.h"
 #include "fmt/format.h"
 #include "platform/base/config_keys.h"
+#include "platform/base/nearest.h"
 
 namespace compagnon {
 

@@ -60,9 +60,6 @@ struct Mistake {
 };
 std::vector<Mistake> CheckTogether(const Config& config, std::string_view locale);
 
-// The nearest of `known` to `word`, "" when none is near enough to be meant.
-std::string Nearest(std::string_view word, absl::Span<const std::string> known);
-
 inline std::string_view In(std::string_view locale, std::string_view fr, std::string_view en) {
   return locale.substr(0, 2) == "en" ? en : fr;
 }

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <map>
 #include <mutex>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -29,6 +30,7 @@ struct Server::Impl {
   int port = 0, health_port = 0;
   std::mutex mutex;
   std::map<std::string, bool> names = {{"live", true}, {"serving", false}, {"ready", false}, {"", false}};
+  bool announced = false;
   std::atomic<bool> drained{false};
 
   void Publish(const std::string& name, bool serving) {
@@ -117,21 +119,24 @@ std::shared_ptr<grpc::Channel> Server::InProcessChannel() {
 
 void Server::SetServing(const std::string& name, bool serving) {
   const std::lock_guard lock(impl_->mutex);
-  if (impl_->drained) return;
+  if (impl_->announced) return;
   const auto [known, fresh] = impl_->names.emplace(name, serving);
   if (!fresh && known->second == serving) return;
   known->second = serving;
   impl_->Publish(name, serving);
 }
 
+void Server::Announce() {
+  const std::lock_guard lock(impl_->mutex);
+  if (std::exchange(impl_->announced, true)) return;
+  for (const auto& [name, serving] : impl_->names) {
+    if (name != "live") impl_->Publish(name, false);
+  }
+}
+
 void Server::Drain(absl::Duration lame_duck, absl::Duration deadline) {
   if (impl_->drained.exchange(true)) return;
-  {
-    const std::lock_guard lock(impl_->mutex);
-    for (const auto& [name, serving] : impl_->names) {
-      if (name != "live") impl_->Publish(name, false);
-    }
-  }
+  Announce();
   if (impl_->server != nullptr) {
     // In-process callers stop by themselves; only others need time to hear that this one goes.
     if (impl_->port != 0) absl::SleepFor(lame_duck);

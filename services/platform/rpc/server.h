@@ -49,7 +49,9 @@ class Server {
   // To this process's own services, under the same size limits. After Serve().
   std::shared_ptr<grpc::Channel> InProcessChannel();
   void SetServing(const std::string& name, bool serving);
-  // Says NOT_SERVING under every name but "live", leaves callers `lame_duck` to go elsewhere, then takes no more calls and waits for
+  // Says NOT_SERVING under every name but "live", for good, and goes on answering. Idempotent.
+  void Announce();
+  // Announces, leaves callers `lame_duck` to go elsewhere, then takes no more calls and waits for
   // those in hand until `deadline` more has passed, when they are cancelled. Idempotent.
   void Drain(absl::Duration lame_duck, absl::Duration deadline);
 
