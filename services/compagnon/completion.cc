@@ -1,5 +1,6 @@
 #include <functional>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
@@ -29,20 +30,24 @@ bool TakesFile(const OptionNode& option) { return option.value == "FILE"; }
 
 // One function for bash; zsh runs it through bashcompinit.
 std::string Bash(const VerbNode& program) {
-  std::string verbs, files, values;
+  std::string verbs, files, values, file_options;
+  auto list_once = [](std::string& list, const std::string& name) {
+    if (!absl::StrContains(absl::StrCat("|", list, "|"), absl::StrCat("|", name, "|"))) absl::StrAppend(&list, list.empty() ? "" : "|", name);
+  };
   Walk(program, program.name, [&](const std::string& path, const VerbNode& node) {
     absl::StrAppend(&verbs, "    '", path, "') words='", WordsOf(node), "' ;;\n");
     for (const OptionNode& option : node.options) {
       if (option.positional && TakesFile(option)) absl::StrAppend(&files, files.empty() ? "" : "|", "'", path, "'");
       if (option.positional || option.value.empty()) continue;
-      absl::StrAppend(&values, values.empty() ? "" : "|", absl::StrJoin(option.names, "|"));
+      std::string& list = TakesFile(option) ? file_options : values;
+      for (const std::string& one : option.names) list_once(list, one);
     }
   });
   return absl::StrCat("_compagnon() {\n  local path=compagnon words='' i word current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
                       "  COMPREPLY=()\n"
-                      "  case \"$before\" in\n    --config|--*-file|--people|--courses|--assessments|--out) COMPREPLY=($(compgen -f -- \"$current\")); return ;;\n    ",
+                      "  case \"$before\" in\n    ", file_options, ") COMPREPLY=($(compgen -f -- \"$current\")); return ;;\n    ",
                       values, ") return ;;\n  esac\n"
-                      "  for ((i = 1; i < COMP_CWORD; i++)); do\n    word=${COMP_WORDS[i]}\n    case \"$word\" in\n      ", values,
+                      "  for ((i = 1; i < COMP_CWORD; i++)); do\n    word=${COMP_WORDS[i]}\n    case \"$word\" in\n      ", file_options, "|", values,
                       ") ((i++)) ;;\n      -*) ;;\n      *) path+=\" $word\" ;;\n    esac\n  done\n"
                       "  case \"$path\" in\n",
                       verbs, "  esac\n  COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n",

@@ -46,16 +46,27 @@ const CLI::App* Chosen(const CLI::App* app) {
   return app;
 }
 
-// "compagnon srve": the verb that was probably meant.
-std::string MeantVerb(const CLI::App* app, int argc, char** argv) {
-  std::vector<std::string> known;
-  for (const CLI::App* verb : app->get_subcommands([](const CLI::App*) { return true; })) known.push_back(verb->get_name());
+// The first word that is no verb where a verb was expected ("compagnon srve", "compagnon config chek"), with the verbs it may have meant.
+struct UnknownVerb {
+  std::string word;
+  std::string meant;
+};
+UnknownVerb FindUnknownVerb(const CLI::App* app, int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
     if (word == "--config") ++i;
-    if (word[0] != '-') return std::find(known.begin(), known.end(), word) == known.end() ? Nearest(word, known) : "";
+    if (word.empty() || word[0] == '-' || (i > 1 && std::string_view(argv[i - 1]) == "--config")) continue;
+    std::vector<std::string> known;
+    const CLI::App* next = nullptr;
+    for (const CLI::App* verb : app->get_subcommands([](const CLI::App*) { return true; })) {
+      known.push_back(verb->get_name());
+      if (verb->get_name() == word) next = verb;
+    }
+    if (known.empty()) return {};
+    if (next == nullptr) return {word, Nearest(word, known)};
+    app = next;
   }
-  return "";
+  return {};
 }
 
 class Labels : public CLI::Formatter {
@@ -71,8 +82,6 @@ class Labels : public CLI::Formatter {
     label("SUBCOMMANDS", "VERBES");
     label("Usage", "Usage");
     label("Positionals", "Arguments");
-    label("Subcommands", "Verbes");
-    label("Subcommand", "Verbe");
     label("Options", "Options");
   }
 };
@@ -104,6 +113,7 @@ int RunProgram(CLI::App& app, Invocation& invocation, int argc, char** argv) {
     for (CLI::App* verb : one->get_subcommands([](CLI::App*) { return true; })) {
       verb->set_help_flag("-h,--help", invocation.Say("montre cette aide", "shows this help"));
       verb->fallthrough();
+      verb->group(invocation.Say("Verbes", "Verbs"));
       dress(verb);
     }
   };
@@ -114,9 +124,11 @@ int RunProgram(CLI::App& app, Invocation& invocation, int argc, char** argv) {
     std::cout << Chosen(&app)->help();
     return kDone;
   } catch (const CLI::ParseError& error) {
-    Complain(invocation, Explain(error, invocation));
-    if (const std::string meant = MeantVerb(&app, argc, argv); !meant.empty()) {
-      std::cerr << invocation.Say("Vouliez-vous « ", "Did you mean \"") << meant << invocation.Say(" » ?", "\"?") << "\n";
+    const UnknownVerb unknown = FindUnknownVerb(&app, argc, argv);
+    Complain(invocation, unknown.word.empty() ? Explain(error, invocation)
+                                              : absl::StrCat(invocation.Say("verbe inconnu : ", "unknown verb: "), unknown.word));
+    if (!unknown.meant.empty()) {
+      std::cerr << invocation.Say("Vouliez-vous « ", "Did you mean \"") << unknown.meant << invocation.Say(" » ?", "\"?") << "\n";
     }
     std::cerr << invocation.Say("Aide : ", "Help: ") << "compagnon";
     if (Chosen(&app) != &app) std::cerr << " " << Chosen(&app)->get_name();

@@ -12,7 +12,8 @@ VerbNode TreeOf(const CLI::App& app) {
     if (one.positional) one.names.push_back(option->get_name());
     for (const std::string& name : option->get_lnames()) one.names.push_back("--" + name);
     for (const std::string& name : option->get_snames()) one.names.push_back("-" + name);
-    one.value = option->get_items_expected_max() == 0 ? "" : option->get_type_name();
+    // A checked option's type goes on with the check: "INT:INT in [1 - 60000]".
+    if (option->get_items_expected_max() != 0) one.value = option->get_type_name().substr(0, option->get_type_name().find(':'));
     one.text = option->get_description();
     one.required = option->get_required();
     node.options.push_back(std::move(one));
