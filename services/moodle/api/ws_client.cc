@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <mutex>
 #include <random>
 #include <vector>
@@ -65,7 +66,10 @@ struct Transfer {
   bool refused_private = false;
   bool allow_private = false;
   std::string retry_after;
+  const std::atomic<bool>* cancelled = nullptr;
 };
+
+int OnProgress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) { return static_cast<Transfer*>(user)->cancelled->load() ? 1 : 0; }
 
 size_t OnBody(char* data, size_t size, size_t count, void* user) {
   auto* transfer = static_cast<Transfer*>(user);
@@ -116,6 +120,7 @@ std::string_view CodeOf(CURLcode result, const Transfer& transfer) {
     case CURLE_COULDNT_RESOLVE_PROXY: return "dns";
     case CURLE_COULDNT_CONNECT: return "connect";
     case CURLE_OPERATION_TIMEDOUT: return "timeout";
+    case CURLE_ABORTED_BY_CALLBACK: return "cancelled";
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_CACERT_BADFILE:
@@ -149,6 +154,7 @@ class CurlClient final : public WsClient {
   absl::StatusOr<std::string> Write(std::string_view function, const nlohmann::json& params) override {
     return Call(function, params, 1);
   }
+  void Cancel() override { cancelled_ = true; }
   std::string_view BreakerState() const override {
     std::lock_guard lock(mutex_);
     switch (breaker_.state()) {
@@ -178,7 +184,7 @@ class CurlClient final : public WsClient {
         if (closed_for == absl::ZeroDuration()) wait = bucket_.Take(clock_.Now());
       }
       if (closed_for > absl::ZeroDuration()) return FaultStatus({FaultCategory::kRetry, "circuit_open", closed_for}, "");
-      if (wait > absl::ZeroDuration()) clock_.Sleep(wait);
+      if (!Wait(wait)) return FaultStatus({FaultCategory::kRetry, "cancelled", {}}, "");
 
       absl::StatusOr<std::string> answer = Exchange(function, form);
       WsFault fault;
@@ -194,9 +200,19 @@ class CurlClient final : public WsClient {
       }
       if (answer.ok() || fault.category != FaultCategory::kRetry) return answer;
       if (attempt >= attempts || wait > options_.longest_wait) return answer;
-      clock_.Sleep(wait);
+      if (!Wait(wait)) return FaultStatus({FaultCategory::kRetry, "cancelled", {}}, "");
       backoff *= 2;
     }
+  }
+
+  // Sleeps in slices, so that a process that stops does not wait for a back-off to end. False when cancelled.
+  bool Wait(absl::Duration wait) const {
+    while (wait > absl::ZeroDuration() && !cancelled_) {
+      const absl::Duration slice = std::min(wait, absl::Milliseconds(200));
+      clock_.Sleep(slice);
+      wait -= slice;
+    }
+    return !cancelled_;
   }
 
   absl::StatusOr<std::string> Exchange(std::string_view function, const std::string& form) {
@@ -215,6 +231,10 @@ class CurlClient final : public WsClient {
     Transfer transfer;
     transfer.max_bytes = options_.max_answer_bytes;
     transfer.allow_private = options_.allow_private_addresses;
+    transfer.cancelled = &cancelled_;
+    curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, &OnProgress);
+    curl_easy_setopt(handle, CURLOPT_XFERINFODATA, &transfer);
     curl_easy_setopt(handle, CURLOPT_URL, endpoint_.c_str());
     // A token over plain HTTP is readable on the way: only where private addresses are allowed, which is a laboratory.
     curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, options_.allow_private_addresses ? "http,https" : "https");
@@ -272,6 +292,7 @@ class CurlClient final : public WsClient {
   const Clock& clock_;
   const WsObserver observer_;
   const std::string endpoint_;
+  std::atomic<bool> cancelled_ = false;
   mutable std::mutex mutex_;
   Breaker breaker_;
   TokenBucket bucket_;

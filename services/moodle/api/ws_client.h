@@ -45,6 +45,8 @@ class WsClient {
   virtual absl::StatusOr<std::string> Read(std::string_view function, const nlohmann::json& params) = 0;
   // Writes: one attempt, as Moodle's writes are not idempotent. A fault of kRetry means the outcome is unknown.
   virtual absl::StatusOr<std::string> Write(std::string_view function, const nlohmann::json& params) = 0;
+  // Ends calls in hand and to come with "cancelled": the process stops.
+  virtual void Cancel() = 0;
   // "closed", "open" or "half_open".
   virtual std::string_view BreakerState() const = 0;
 };

@@ -85,7 +85,7 @@ constexpr std::array kKnown = {
     Known{"private_address", kOperator, "L'adresse est privée : si c'est voulu, mettez allow_private_addresses = true dans la section [moodle]."},
     Known{"bad_url", kOperator, "L'URL n'est pas valable : https://moodle.example.org"},
     Known{"circuit_open", kRetry, kWait},
-    Known{"rate_limited", kRetry, kWait},
+    Known{"cancelled", kRetry, ""},
 };
 
 const Known* Find(std::string_view code) {

@@ -1,0 +1,36 @@
+#ifndef COMPAGNON_MOODLE_API_POLLER_H_
+#define COMPAGNON_MOODLE_API_POLLER_H_
+
+#include <functional>
+#include <memory>
+
+#include "moodle/api/site_link.h"
+#include "moodle/store/token_seal.h"
+#include "platform/metrics/metrics.h"
+
+namespace compagnon::moodle {
+
+struct PollerOptions {
+  LinkOptions link;
+  bool allow_private_addresses = false;
+  int max_threads = 16;                        // sites read at the same moment
+  absl::Duration refresh = absl::Seconds(2);   // the table of sites is read again
+};
+
+// Reads every site that has an address, each at its own pace: a bounded pool of threads takes the link that is due next, so a site
+// that is down costs one thread for the length of a time-out and holds back no other. Sites added or changed in the table are taken up
+// within `refresh`.
+class Poller {
+ public:
+  virtual ~Poller() = default;
+  // Ends calls in hand, gives leases back. Idempotent.
+  virtual void Stop() = 0;
+};
+
+// Everything handed in outlives the poller. `wake` is called after each commit.
+std::unique_ptr<Poller> StartPoller(PollerOptions options, store::Database& database, DirectoryWriter& directory, const TokenSeal& seal, Metrics& metrics,
+                                    const Clock& clock, std::function<void()> wake);
+
+}  // namespace compagnon::moodle
+
+#endif  // COMPAGNON_MOODLE_API_POLLER_H_
