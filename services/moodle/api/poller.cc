@@ -62,7 +62,7 @@ class PoolPoller final : public Poller {
   PoolPoller(PollerOptions options, store::Database& database, DirectoryWriter& directory, const TokenSeal& seal, Metrics& metrics, const Clock& clock,
              std::function<void()> wake)
       : options_(std::move(options)), database_(database), directory_(directory), seal_(seal), metrics_(metrics), clock_(clock), wake_(std::move(wake)) {
-    threads_.emplace_back([this] { Refresh(); });
+    refresher_ = std::thread([this] { Refresh(); });
   }
   ~PoolPoller() override { Stop(); }
 
@@ -73,8 +73,8 @@ class PoolPoller final : public Poller {
       for (auto& [code, entry] : entries_) entry->client->Cancel();
     }
     changed_.notify_all();
-    // The refresher starts the workers, so it must have ended before they are counted.
-    if (!threads_.empty() && threads_.front().joinable()) threads_.front().join();
+    // The refresher starts the workers, so it must have ended before they are joined.
+    if (refresher_.joinable()) refresher_.join();
     for (std::thread& thread : threads_) {
       if (thread.joinable()) thread.join();
     }
@@ -208,7 +208,8 @@ class PoolPoller final : public Poller {
   std::map<std::string, int64_t> unopened_;
   bool stopping_ = false;
   int workers_ = 0;
-  std::vector<std::thread> threads_;
+  std::thread refresher_;
+  std::vector<std::thread> threads_;  // workers
 };
 
 }  // namespace

@@ -23,7 +23,7 @@ constexpr absl::Duration kLookAgain = absl::Seconds(2);
 
 // Problems that only the operator's word ends (compagnon site confirm); a working call does not.
 bool IsStop(std::string_view problem) {
-  return problem == "fingerprint_changed" || problem == "epoch_changed" || problem == "cursorreset" || problem == "copy";
+  return problem == "fingerprint_changed" || problem == "epoch_changed" || problem == "cursorreset" || problem == "epoch_reused";
 }
 
 bool IsFenced(const absl::Status& status) { return ReasonOf(status) == "fenced"; }
@@ -164,6 +164,18 @@ absl::Duration SiteLink::PullStep() {
   if (!page.ok()) return Failed(page.status());
   faults_in_a_row_ = 0;
   if (const std::string_view why = WhyStop(*page); !why.empty()) return Stop(why, page->epoch, page->fingerprint);
+
+  // After a new epoch was confirmed the plugin must have begun one: reading the old one again from its start would publish its events twice.
+  if (cursor_.epoch.empty() && page->lines > 0) {
+    bool read_before = false;
+    const absl::Status asked = database_.Read([&](store::Session& session) -> absl::Status {
+      ASSIGN_OR_RETURN(const std::vector<SlimPage> pages, SlimPages(session, site_.code, page->epoch, 0));
+      read_before = !pages.empty();
+      return absl::OkStatus();
+    });
+    if (!asked.ok()) return kLookAgain;
+    if (read_before) return Stop("epoch_reused", page->epoch, page->fingerprint);
+  }
 
   events_.on_page(*page);
   const bool caught_up = page->unnumbered == 0 && page->next >= page->latest;

@@ -62,7 +62,7 @@ constexpr std::array kKnown = {
     Known{"cursorreset", kOperator, "Le greffon ne connaît plus la position de Compagnon : une sauvegarde a sans doute été restaurée. Vérifiez, puis « compagnon site confirm CODE --new-epoch »."},
     Known{"fingerprint_changed", kOperator, "Ce Moodle n'est plus la même installation : déplacé, ou copié ? « compagnon site confirm CODE --moved » ou « --copy »."},
     Known{"epoch_changed", kOperator, "Le greffon a commencé une nouvelle époque. Vérifiez, puis « compagnon site confirm CODE --new-epoch »."},
-    Known{"copy", kOperator, "Ce lien est coupé parce que ce Moodle est une copie : ajoutez la copie comme un autre site."},
+    Known{"epoch_reused", kOperator, "Le greffon sert encore l'époque que Compagnon a déjà lue : confirmez d'abord la nouvelle époque dans les réglages de local_compagnon, puis « compagnon site confirm CODE --new-epoch »."},
     Known{"protocol", kOperator, "Le greffon parle une autre version du protocole : mettez à jour le greffon ou Compagnon."},
     Known{"unknownsubscriber", kOperator, "Déclarez l'abonné « compagnon » dans les réglages du greffon local_compagnon."},
     Known{"invalidkind", kCaller, "Mettez à jour le greffon local_compagnon."},

@@ -102,6 +102,29 @@ absl::Status NoteAck(Session& session, std::string_view site, int64_t term, int6
   return session.Execute("UPDATE site_cursor SET acked = :p3 WHERE site = :p1 AND term = :p2", {{Text(site), term, acked}}).status();
 }
 
+absl::Status AcceptFingerprint(Session& session, std::string_view site) {
+  RETURN_IF_ERROR(session.Execute("UPDATE site_cursor SET fingerprint = seen_fingerprint, term = term + 1, holder = '', lease_until_us = 0 WHERE site = :p1", {{Text(site)}})
+                      .status());
+  return session.Execute("UPDATE site_health SET link = 0, problem = '' WHERE site = :p1", {{Text(site)}}).status();
+}
+
+absl::Status StartNewEpoch(Session& session, std::string_view site, int64_t now_us) {
+  RETURN_IF_ERROR(session
+                      .Execute("UPDATE site_cursor SET epoch = '', seq = 0, acked = 0, fingerprint = '', began_us = 0, term = term + 1, holder = '', "
+                               "lease_until_us = 0 WHERE site = :p1",
+                               {{Text(site)}})
+                      .status());
+  RETURN_IF_ERROR(session.Execute("UPDATE export_pass SET ended_us = :p2, problem = 'abandoned' WHERE site = :p1 AND ended_us = 0", {{Text(site), now_us}}).status());
+  RETURN_IF_ERROR(QueuePass(session, site, 0, "epoch", now_us));
+  return session.Execute("UPDATE site_health SET link = 0, problem = '' WHERE site = :p1", {{Text(site)}}).status();
+}
+
+absl::Status CutLink(Session& session, std::string_view site, int64_t now_us) {
+  RETURN_IF_ERROR(session.Execute("UPDATE site SET url = '', token = :p2, changed_us = :p3 WHERE code = :p1", {{Text(site), store::Bytes{}, now_us}}).status());
+  RETURN_IF_ERROR(session.Execute("UPDATE site_cursor SET term = term + 1, holder = '', lease_until_us = 0 WHERE site = :p1", {{Text(site)}}).status());
+  return session.Execute("UPDATE site_health SET link = :p2, problem = '' WHERE site = :p1", {{Text(site), static_cast<int64_t>(Link::kFileOnly)}}).status();
+}
+
 absl::Status PutHealth(Session& session, std::string_view site, const SiteHealth& h) {
   return session
       .Execute("UPDATE site_health SET link = :p2, problem = :p3, last_answer_us = :p4, last_event_us = :p5, backlog = :p6, faults = :p7 WHERE site = :p1",

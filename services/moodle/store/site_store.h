@@ -66,6 +66,11 @@ absl::Status DropLease(store::Session& session, std::string_view site, std::stri
 absl::Status MoveCursor(store::Session& session, std::string_view site, const SiteCursor& from, const SiteCursor& to);
 absl::Status NoteAck(store::Session& session, std::string_view site, int64_t term, int64_t acked);
 
+// The operator's decisions. They take the lease away (a new term), so that no holder goes on with what it believed.
+absl::Status AcceptFingerprint(store::Session& session, std::string_view site);  // the one seen last
+absl::Status StartNewEpoch(store::Session& session, std::string_view site, int64_t now_us);  // reads from the start of the plugin's epoch, queues a full pass
+absl::Status CutLink(store::Session& session, std::string_view site, int64_t now_us);        // address and token go; the site is filled from files from now on
+
 absl::Status PutHealth(store::Session& session, std::string_view site, const SiteHealth& health);
 
 // Adds what a page held and sets what the plugin counted, per UTC day.
