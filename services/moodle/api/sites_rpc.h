@@ -4,6 +4,7 @@
 #include <memory>
 
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/impl/service_type.h>
 
 #include "platform/rpc/call.h"
 #include "platform/store/sql.h"

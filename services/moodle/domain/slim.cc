@@ -26,16 +26,12 @@ std::string_view Other(const MoodleEvent& event, std::string_view key) {
   return found == event.other.end() ? std::string_view() : std::string_view(found->second);
 }
 
+// What is no identifier becomes "_" as a whole: the key travels outside the message, where nobody looks for a name or an address.
 void AppendSegment(std::string& out, std::string_view text) {
+  bool identifier = !text.empty() && text.size() <= 60;
+  for (char c : text) identifier = identifier && ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-');
   out.push_back('.');
-  if (text.empty()) {
-    out.push_back('_');
-    return;
-  }
-  for (char c : text.substr(0, 60)) {
-    const bool keep = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-    out.push_back(keep ? c : '_');
-  }
+  out.append(identifier ? text : std::string_view("_"));
 }
 
 }  // namespace

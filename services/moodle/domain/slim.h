@@ -44,7 +44,7 @@ std::optional<SlimActivity> ToSlim(const MoodleEvent& event);
 // "71.5" -> 71500, rounded half away from zero; nothing for what is no number or does not fit.
 std::optional<int64_t> ThousandthsOf(std::string_view decimal);
 
-// "moodle.<site>.<component>.<target>.<action>", each part reduced to [a-z0-9_-].
+// "moodle.<site>.<component>.<target>.<action>", a part that is not all of [a-z0-9_-] becomes "_".
 std::string RoutingKey(std::string_view site, std::string_view component, std::string_view target, std::string_view action);
 
 // True for a PHP class name with a leading backslash, at most 200 characters: what an eventname may be.
