@@ -12,6 +12,12 @@ absl::Status Directory::GivePeople(store::Session& session, std::string_view sit
   for (const auto& [user, values] : people) {
     PersonFacts& person = batch.Person(user);
     for (const auto& [dimension, text] : values) {
+      if (dimension == "first_name" || dimension == "last_name") {
+        std::string& name = dimension == "first_name" ? person.first_name : person.last_name;
+        person.person_changed = person.person_changed || name != text;
+        name = text;
+        continue;
+      }
       // A file's word holds from ever, and its correction takes the place of what it said before.
       const std::string field = "given:" + dimension;
       auto known = person.values.find(field);

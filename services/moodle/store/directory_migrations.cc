@@ -122,7 +122,7 @@ CREATE TABLE coverage_published (
 --;
 CREATE TABLE log_import (
   site text NOT NULL, name text NOT NULL, rows_taken bigint NOT NULL, published bigint NOT NULL, highest_id bigint NOT NULL,
-  first_us bigint, last_us bigint, owner text NOT NULL, lease_until_us bigint NOT NULL, term bigint NOT NULL,
+  owner text NOT NULL, lease_until_us bigint NOT NULL, term bigint NOT NULL,
   PRIMARY KEY (site, name)
 )
 --;
