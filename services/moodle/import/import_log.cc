@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "moodle/domain/redaction.h"
+#include "moodle/domain/slim.h"
 #include "moodle/store/coverage.h"
 #include "moodle/store/import_progress.h"
 #include "moodle/store/publication.h"
@@ -90,7 +91,10 @@ class Import {
 
     const std::set<int64_t> blocks = taken_.TakeDirty();
     int64_t highest = progress_.highest_id;
-    for (const MoodleEvent& event : fresh_) highest = std::max(highest, event.seq);
+    // The mark names a position that its readers will meet, so what is filtered out on the way does not count.
+    for (const MoodleEvent& event : fresh_) {
+      if (event.seq > highest && ToSlim(event)) highest = event.seq;
+    }
     ImportProgress after = progress_;
     absl::Status stored = database_.Write([&](store::Session& session) -> absl::Status {
       after = progress_;
