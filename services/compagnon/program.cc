@@ -7,8 +7,8 @@
 #include <iostream>
 
 #include "absl/strings/str_cat.h"
+#include "compagnon/config/nearest.h"
 #include "compagnon/verbs.h"
-#include "platform/base/nearest.h"
 
 namespace compagnon {
 namespace {
@@ -30,14 +30,14 @@ void Complain(const Invocation& invocation, std::string_view text) {
 // CLI11 explains itself in English alone.
 std::string Explain(const CLI::ParseError& error, const Invocation& invocation) {
   if (invocation.locale == "en") return error.what();
-  const std::string what = error.what(), kind = error.get_name();
-  if (kind == "ExtrasError") return absl::StrCat("argument inattendu : ", what.substr(what.find(": ") == std::string::npos ? 0 : what.find(": ") + 2));
+  const std::string what = error.what();
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) return absl::StrCat("argument inattendu : ", what.substr(what.find(": ") == std::string::npos ? 0 : what.find(": ") + 2));
   const std::string subject = what.substr(0, what.find_first_of(": "));
-  if (kind == "RequiredError") {
+  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
     return what.find("subcommand") != std::string::npos ? "il manque un verbe" : absl::StrCat("il manque ", subject);
   }
-  if (kind == "ArgumentMismatch") return absl::StrCat("il manque la valeur de ", subject);
-  if (kind == "ConversionError" || kind == "ValidationError") return absl::StrCat("cette valeur ne convient pas à ", subject);
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) return absl::StrCat("il manque la valeur de ", subject);
+  if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr || dynamic_cast<const CLI::ValidationError*>(&error) != nullptr) return absl::StrCat("cette valeur ne convient pas à ", subject);
   return what;
 }
 

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "compagnon/config/config_file.h"
 #include "compagnon/text.h"
-#include "platform/base/config.h"
 
 namespace CLI {
 class App;

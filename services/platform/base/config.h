@@ -88,20 +88,10 @@ struct Config {
   } analytics;
 };
 
-// Reads and checks. Every mistake is found in one go: the error's message holds one line per mistake with file:line, what is wrong,
-// what was expected, and the nearest known key for a misspelt one. `path` empty: defaults and environment alone. Names of modules
-// are checked for their form only: which ones exist is the program's affair. Texts of all functions here: locale "en", else French.
-absl::StatusOr<Config> LoadConfig(const std::string& path, std::string_view locale = "fr");
-
-// Every key with its type, default and a one-line explanation, as commented TOML: `compagnon config example`.
-std::string ConfigExample(std::string_view locale = "fr");
-// What a loaded configuration means, in words, secrets left out: `compagnon config check`.
-std::string ExplainConfig(const Config& config, std::string_view locale = "fr");
-
 // First line of a secret's file, refused when others may read it (mode & 077) unless it is mounted read-only by root.
 absl::StatusOr<std::string> ReadSecretFile(const std::string& path);
 
-// True for "127.0.0.1:80", "localhost", "[::1]:80", "unix:..." and the like: what never leaves this machine.
+// True for "127.0.0.1:80", "localhost", "[::1]:80", "unix:...", "/path": what never leaves this machine.
 bool IsLoopback(std::string_view address);
 
 }  // namespace compagnon

@@ -1,8 +1,9 @@
 // The example file and the explanation, both from the table of keys.
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "compagnon/config/config_file.h"
+#include "compagnon/config/keys.h"
 #include "fmt/format.h"
-#include "platform/base/config_keys.h"
 
 namespace compagnon {
 

@@ -1,5 +1,5 @@
-#ifndef COMPAGNON_PLATFORM_BASE_NEAREST_H_
-#define COMPAGNON_PLATFORM_BASE_NEAREST_H_
+#ifndef COMPAGNON_COMPAGNON_CONFIG_NEAREST_H_
+#define COMPAGNON_COMPAGNON_CONFIG_NEAREST_H_
 
 #include <string>
 #include <string_view>
@@ -13,4 +13,4 @@ std::string Nearest(std::string_view word, absl::Span<const std::string> known);
 
 }  // namespace compagnon
 
-#endif  // COMPAGNON_PLATFORM_BASE_NEAREST_H_
+#endif  // COMPAGNON_COMPAGNON_CONFIG_NEAREST_H_

@@ -1,5 +1,5 @@
-#ifndef COMPAGNON_PLATFORM_BASE_CONFIG_KEYS_H_
-#define COMPAGNON_PLATFORM_BASE_CONFIG_KEYS_H_
+#ifndef COMPAGNON_COMPAGNON_CONFIG_KEYS_H_
+#define COMPAGNON_COMPAGNON_CONFIG_KEYS_H_
 
 #include <string>
 #include <string_view>
@@ -9,7 +9,7 @@
 #include "absl/types/span.h"
 #include "platform/base/config.h"
 
-// The table behind config.h: reading, checking, the example and the explanation all walk it. Inner to platform/base.
+// The table behind config_file.h: reading, checking, the example and the explanation all walk it.
 namespace compagnon::config {
 
 using Names = std::vector<std::string>;
@@ -66,4 +66,4 @@ inline std::string_view In(std::string_view locale, std::string_view fr, std::st
 
 }  // namespace compagnon::config
 
-#endif  // COMPAGNON_PLATFORM_BASE_CONFIG_KEYS_H_
+#endif  // COMPAGNON_COMPAGNON_CONFIG_KEYS_H_

@@ -1,4 +1,4 @@
-#include "platform/base/config.h"
+#include "compagnon/config/config_file.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -199,6 +199,8 @@ TEST_CASE("loopback is told from what merely looks like it") {
   CHECK(IsLoopback("/run/postgresql"));
   CHECK_FALSE(IsLoopback("0.0.0.0:80"));
   CHECK_FALSE(IsLoopback("localhost.example.org:80"));
+  CHECK_FALSE(IsLoopback("127.0.0.1.example.org:80"));
+  CHECK_FALSE(IsLoopback("[::1].example.org:80"));
   CHECK_FALSE(IsLoopback("12.7.0.1:80"));
 }
 

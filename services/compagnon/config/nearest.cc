@@ -1,4 +1,4 @@
-#include "platform/base/nearest.h"
+#include "compagnon/config/nearest.h"
 
 #include <algorithm>
 #include <vector>

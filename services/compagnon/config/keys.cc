@@ -1,4 +1,4 @@
-#include "platform/base/config_keys.h"
+#include "compagnon/config/keys.h"
 
 #include <arpa/inet.h>
 
@@ -12,8 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "compagnon/config/nearest.h"
 #include "fmt/format.h"
-#include "platform/base/nearest.h"
 
 namespace compagnon::config {
 namespace {

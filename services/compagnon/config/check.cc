@@ -4,22 +4,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "compagnon/config/keys.h"
+#include "compagnon/config/nearest.h"
 #include "fmt/format.h"
-#include "platform/base/config_keys.h"
-#include "platform/base/nearest.h"
 
-namespace compagnon {
-
-bool IsLoopback(std::string_view address) {
-  const absl::string_view text(address.data(), address.size());
-  if (absl::StartsWith(text, "unix:") || absl::StartsWith(text, "/")) return true;
-  if (absl::StartsWith(text, "[")) return absl::StartsWith(text, "[::1]");
-  if (text == "::1") return true;
-  const absl::string_view host = text.substr(0, text.find(':'));
-  return host == "localhost" || absl::StartsWith(host, "127.");
-}
-
-namespace config {
+namespace compagnon::config {
 namespace {
 
 // The value of `word` in a libpq connection string, "" when absent.
@@ -159,5 +148,4 @@ class Checker {
 
 std::vector<Mistake> CheckTogether(const Config& config, std::string_view locale) { return Checker(config, locale).Run(); }
 
-}  // namespace config
-}  // namespace compagnon
+}  // namespace compagnon::config
