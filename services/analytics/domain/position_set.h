@@ -11,6 +11,10 @@
 
 namespace compagnon::analytics {
 
+// The store keeps the positions of a stream in blocks of this many, so that a stream with many gaps does not rewrite a long text for
+// each batch.
+inline constexpr int64_t kPositionBlock = int64_t{1} << 18;
+
 // The positions of a stream that were already taken, kept as ranges: "1-412000,412007,412009-412010". It stands in for an index with
 // one entry per event. Positions are >= 1.
 class PositionSet {
