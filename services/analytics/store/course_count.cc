@@ -519,9 +519,13 @@ class CourseCount {
       // Weeks that lie outside the coverage by now have no figures any more.
       RETURN_IF_ERROR(session_.Query(columns, {site_, course_}, read));
     } else {
-      for (const int32_t week : weeks) RETURN_IF_ERROR(session_.Query(columns + " AND week = :p3", {site_, course_, int64_t{week}}, read));
+      for (const int32_t week : weeks) {
+        for (const int64_t split : {0, 1}) {
+          RETURN_IF_ERROR(session_.Query(columns + " AND split = :p3 AND week = :p4", {site_, course_, split, int64_t{week}}, read));
+        }
+      }
     }
-    static constexpr std::array<std::string_view, 10> kColumns = {"site", "course", "week", "indicator", "cohort",
+    static constexpr std::array<std::string_view, 11> kColumns = {"site", "course", "split", "week", "indicator", "cohort",
                                                                   "sex", "age", "country", "numerator", "denominator"};
     IntRows rows(kColumns.size());
     for (const auto& [key, cell] : cells) {
@@ -529,20 +533,21 @@ class CourseCount {
       const bool same = old != before.end() && old->second == cell;
       if (old != before.end()) before.erase(old);
       if (same) continue;
-      rows.Add({site_, course_, key.week, key.indicator, key.dimensions.cohort, key.dimensions.sex, key.dimensions.age,
+      rows.Add({site_, course_, key.dimensions.sex != kAllValues, key.week, key.indicator, key.dimensions.cohort, key.dimensions.sex, key.dimensions.age,
                 key.dimensions.country, cell.numerator, cell.denominator});
     }
     for (const auto& [key, cell] : before) {
       RETURN_IF_ERROR(session_
                           .Execute("DELETE FROM cell WHERE site = :p1 AND course = :p2 AND week = :p3 AND indicator = :p4 AND cohort = :p5"
-                                   " AND sex = :p6 AND age = :p7 AND country = :p8",
+                                   " AND sex = :p6 AND age = :p7 AND country = :p8 AND split = :p9",
                                    {site_, course_, int64_t{key.week}, int64_t{key.indicator}, int64_t{key.dimensions.cohort},
-                                    int64_t{key.dimensions.sex}, int64_t{key.dimensions.age}, int64_t{key.dimensions.country}})
+                                    int64_t{key.dimensions.sex}, int64_t{key.dimensions.age}, int64_t{key.dimensions.country},
+                                    int64_t{key.dimensions.sex != kAllValues}})
                           .status());
     }
     report_.cells = static_cast<int64_t>(rows.size() + before.size());
     changed_ = changed_ || report_.cells > 0;
-    return session_.UpsertInts("cell", kColumns, "site, course, week, indicator, cohort, sex, age, country",
+    return session_.UpsertInts("cell", kColumns, "site, course, split, week, indicator, cohort, sex, age, country",
                                "numerator = excluded.numerator, denominator = excluded.denominator", rows.columns());
   }
 

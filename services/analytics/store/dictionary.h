@@ -27,7 +27,7 @@ class Dictionary {
   // Of (site number, stream name).
   absl::StatusOr<std::vector<int32_t>> Streams(absl::Span<const std::pair<int32_t, std::string>> streams);
 
-  // The word of a number the store holds; Internal when there is none.
+  // The word of a number the store holds; Internal when there is none. Reads the database when it is new: not inside a transaction.
   absl::StatusOr<std::string> Word(int32_t number);
 
  private:

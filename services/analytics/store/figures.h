@@ -147,9 +147,6 @@ class FigureReader {
   absl::StatusOr<std::optional<Cell>> Completeness(const std::string& site);
 
  private:
-  absl::StatusOr<FigureSet> Read(store::Session& session, const FigureQuery& query);
-  absl::Status Name(FigureSet& set, std::vector<std::array<int32_t, 3>> numbers);
-
   struct Kept {
     int64_t course_version = 0, site_version = 0;
     std::shared_ptr<const FigureSet> set;
