@@ -167,13 +167,19 @@ class Transaction {
       const CourseState*& best = newest[numbers_.site[course.stream]];
       if (best == nullptr || course.pos > best->pos) best = &course;
     }
+    std::set<int32_t> completeness;
+    for (size_t i = 0; i < batch_.completeness.size(); ++i) {
+      if (fresh_[4][i]) completeness.insert(numbers_.site[batch_.completeness[i].stream]);
+    }
     std::vector<int32_t> sites(numbers_.site);
     std::sort(sites.begin(), sites.end());
     sites.erase(std::unique(sites.begin(), sites.end()), sites.end());
     for (const int32_t site : sites) {
       const auto stated = newest.find(site);
+      // Whoever will write the row locks it for that at once: two readers that both want to write would wait for each other.
+      const bool writes = stated != newest.end() || completeness.contains(site);
       const std::string sql =
-          fmt::format("SELECT zone, zone_pos, rebuild FROM site WHERE id = :p1{}", stated == newest.end() ? ForShare(session_) : ForUpdate(session_));
+          fmt::format("SELECT zone, zone_pos, rebuild FROM site WHERE id = :p1{}", writes ? ForUpdate(session_) : ForShare(session_));
       std::string name;
       int64_t zone_pos = 0;
       bool rebuild = false;
@@ -345,7 +351,11 @@ class Transaction {
     }
     if (newest.empty()) return absl::OkStatus();
     IntRows rows(5);
-    for (const auto& [key, c] : newest) rows.Add({key.first, key.second, c->pos, c->pulled, c->counted});
+    for (const auto& [key, c] : newest) {
+      rows.Add({key.first, key.second, c->pos, c->pulled, c->counted});
+      // Completeness is part of every figure's answer.
+      RETURN_IF_ERROR(session_.Execute("UPDATE site SET version = version + 1 WHERE id = :p1", {key.first}).status());
+    }
     static constexpr std::array<std::string_view, 5> kColumns = {"site", "day", "pos", "pulled", "counted"};
     return session_.UpsertInts("completeness", kColumns, "site, day",
                                "pos = excluded.pos, pulled = excluded.pulled, counted = excluded.counted WHERE excluded.pos > completeness.pos",

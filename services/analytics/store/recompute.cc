@@ -56,10 +56,13 @@ absl::StatusOr<PassReport> Recompute::Pass() {
   bool site_marks = false;
   RETURN_IF_ERROR(database_.Read([&](store::Session& session) -> absl::Status {
     sites.clear();
+    report = {};
     RETURN_IF_ERROR(session.Query("SELECT id, CASE WHEN zone = '' THEN 0 ELSE rebuild END,"
-                                  " CASE WHEN EXISTS (SELECT 1 FROM coverage_stated c WHERE c.site = site.id) THEN 1 ELSE 0 END FROM site",
+                                  " CASE WHEN EXISTS (SELECT 1 FROM coverage_stated c WHERE c.site = site.id) THEN 1 ELSE 0 END, code,"
+                                  " watermark_us FROM site",
                                   {}, [&](const store::Row& row) {
                                     sites.push_back({row.Int(0), row.Int(1) != 0, row.Int(2) != 0});
+                                    report.watermarks.emplace_back(row.Text(3), row.Int(4));
                                     return absl::OkStatus();
                                   }));
     return session.Query("SELECT 1 FROM dirty WHERE course = 0 LIMIT 1", {}, [&](const store::Row&) {

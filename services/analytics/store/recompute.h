@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "analytics/store/course_count.h"
 #include "analytics/store/dictionary.h"
@@ -16,6 +18,7 @@ struct PassReport {
   int64_t cells = 0;          // cells that changed
   int64_t believed = 0;       // sites whose T moved
   int64_t rebuilt = 0;        // sites whose local days were made again
+  std::vector<std::pair<std::string, int64_t>> watermarks;  // T by site, as of the pass's begin
 };
 
 // Brings figures up to what was ingested. Not thread-safe: one thread of a process calls it; passes of several processes on one
