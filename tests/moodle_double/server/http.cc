@@ -1,0 +1,1 @@
+namespace compagnon::moodle_double {}
