@@ -64,6 +64,7 @@ class Outbox : public EventSink {
   // A call of the suite's own: counted, and no row.
   void CountOwnCall(int64_t now_us);
   void AddFault() { ++faults_; }
+  void Forget(const std::string& subscriber) { subscribers_.erase(subscriber); }
   // Removes what can identify the person from every row that names them, pulled or not; original hashes stay.
   int64_t Redact(int64_t user);
   // Numbers only rows written from now on; the others are never served again.

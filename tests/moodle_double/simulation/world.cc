@@ -280,6 +280,21 @@ bool World::IsOpen(int index) const {
   return p.open_enrolments > 0 && !user(p.user).deleted && !user(p.user).suspended;
 }
 
+bool World::IsEnrolled(int index) const {
+  for (int row : enrolments_of_[static_cast<size_t>(index)]) {
+    if (!enrolments_[static_cast<size_t>(row)].removed) return true;
+  }
+  return false;
+}
+
+int World::FindParticipation(int64_t whom, int64_t in) const {
+  if (whom < 1 || whom >= static_cast<int64_t>(participations_of_.size())) return -1;
+  for (int index : participations_of_[static_cast<size_t>(whom)]) {
+    if (participation(index).course == in) return index;
+  }
+  return -1;
+}
+
 void World::UpdateUser(int64_t whom, const Moment& by) {
   User& row = mutable_user(whom);
   row.modified = by.us / 1'000'000;

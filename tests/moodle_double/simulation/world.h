@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "moodle_double/simulation/event.h"
@@ -184,6 +185,8 @@ class World {
   void SubmitAssignment(int participation, int module, const Moment& at);
   void GradeAssignment(int participation, int module, int64_t score, const Moment& at);
   void IssueCertificate(int participation, bool badge, const Moment& at);
+  // A change that nobody dispatches an event for.
+  void ChangeSilently(int64_t user, std::string area) { mutable_user(user).area = std::move(area); }
   // A row of its own making, for provoking what a real site never says.
   void Tell(const Event& event) { sink_->OnEvent(event); }
 
@@ -195,6 +198,11 @@ class World {
   const Participation& participation(int index) const { return participations_[static_cast<size_t>(index)]; }
   // False when the person is not enrolled, suspended or deleted.
   bool IsOpen(int participation) const;
+  // True while an enrolment is there, suspended or not.
+  bool IsEnrolled(int participation) const;
+  // -1 when the person never had anything to do with the course.
+  int FindParticipation(int64_t user, int64_t course) const;
+  const std::vector<int>& participations_of(int64_t user) const { return participations_of_[static_cast<size_t>(user)]; }
   int module_index(int64_t cmid) const { return static_cast<int>(cmid - kFirstCmid); }
 
   const std::string& code() const { return code_; }

@@ -1,1 +1,0 @@
-namespace compagnon::moodle_double {}
