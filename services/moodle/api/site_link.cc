@@ -125,6 +125,8 @@ bool SiteLink::HoldLease() {
   }
   if (!holding_) {
     health_ = record.health;
+    pass_may_wait_ = true;
+    next_pull_ = absl::InfinitePast();
     if (cursor->term != cursor_.term) Log(LogLevel::kInfo, "lease taken", {{"site", site_.code}, {"term", cursor->term}, {"seq", cursor->seq}});
   }
   cursor_ = *cursor;

@@ -1,0 +1,498 @@
+#include <catch2/catch.hpp>
+
+#include <set>
+
+#include "backends/store_backend.h"
+#include "compagnon/event/v1/full.pb.h"
+#include "compagnon/event/v1/slim.pb.h"
+#include "moodle/api/site_link.h"
+#include "moodle/store/coverage.h"
+#include "moodle/store/directory.h"
+#include "moodle/store/migrations.h"
+#include "moodle/store/publication.h"
+#include "moodle/store/site_store.h"
+#include "unit/moodle/fake_plugin.h"
+#include "unit/moodle/manual_clock.h"
+
+namespace compagnon::moodle {
+namespace {
+
+using test::FakePlugin;
+using test::ManualClock;
+using test::Row;
+
+// A directory that notes what it is told and fails when a test says so.
+class NotingDirectory final : public DirectoryWriter {
+ public:
+  std::vector<int64_t> applied;
+  std::vector<std::string> pages, sweeps;
+  bool guard_trips = false;
+  absl::Status ApplyEvents(store::Session&, std::string_view, absl::Span<const MoodleEvent> events, bool) override {
+    for (const MoodleEvent& e : events) applied.push_back(e.seq);
+    return absl::OkStatus();
+  }
+  absl::Status ApplyExportPage(store::Session&, std::string_view, std::string_view kind, int64_t, int64_t, absl::Span<const std::string> rows) override {
+    pages.push_back(std::string(kind) + " " + std::to_string(rows.size()));
+    return absl::OkStatus();
+  }
+  absl::Status SweepPass(store::Session&, std::string_view, std::string_view kind, int64_t) override {
+    sweeps.push_back(std::string(kind));
+    if (guard_trips) return WithReason(absl::FailedPreconditionError("too many"), "mass_delete_guard");
+    return absl::OkStatus();
+  }
+  absl::Status StartEpoch(store::Session&, std::string_view) override { return absl::OkStatus(); }
+};
+
+struct Scene {
+  explicit Scene(compagnon::test::StoreBackend& backend) : database(backend.database()) {
+    REQUIRE(MigrateMoodle(database).ok());
+    site.code = "sn1";
+    site.title = "Sénégal";
+    site.url = "https://moodle.example.org";
+    site.time_zone = "Africa/Dakar";
+    site.sealed_token = "sealed";
+    REQUIRE(database.Write([&](store::Session& s) { return PutSite(s, site, 1); }).ok());
+    options.holder = "one";
+    options.pass_every = absl::Hours(1000);
+  }
+  std::unique_ptr<SiteLink> Link() { return std::make_unique<SiteLink>(site, options, LinkEvents{}, plugin, database, directory, clock); }
+  SiteRecord Record() {
+    SiteRecord record;
+    REQUIRE(database
+                .Read([&](store::Session& s) -> absl::Status {
+                  ASSIGN_OR_RETURN(record, GetSite(s, "sn1"));
+                  return absl::OkStatus();
+                })
+                .ok());
+    return record;
+  }
+  int64_t Count(const std::string& sql) {
+    int64_t n = 0;
+    REQUIRE(database
+                .Read([&](store::Session& s) {
+                  return s.Query(sql, {}, [&](const store::Row& row) {
+                    n = row.Int(0);
+                    return absl::OkStatus();
+                  });
+                })
+                .ok());
+    return n;
+  }
+  std::vector<event::v1::SlimEvent> Published(const std::string& exchange = "events") {
+    std::vector<event::v1::SlimEvent> out;
+    REQUIRE(database
+                .Read([&](store::Session& s) {
+                  return s.Query("SELECT data FROM outbox WHERE exchange = :p1 ORDER BY id", {{exchange}}, [&](const store::Row& row) {
+                    REQUIRE(out.emplace_back().ParseFromString(row.BytesAt(0)));
+                    return absl::OkStatus();
+                  });
+                })
+                .ok());
+    return out;
+  }
+  // Steps until the link wants to pause, at most `limit` times.
+  absl::Duration Run(SiteLink& link, int limit = 100) {
+    absl::Duration wait;
+    for (int i = 0; i < limit; ++i) {
+      wait = link.Step();
+      if (wait > absl::ZeroDuration()) return wait;
+    }
+    return wait;
+  }
+
+  store::Database& database;
+  ManualClock clock;
+  FakePlugin plugin;
+  NotingDirectory directory;
+  SiteConfig site;
+  LinkOptions options;
+};
+
+STORE_CONTRACT("rows of the plugin come out as slim events with dense positions and are acknowledged after the commit", "[link]") {
+  Scene scene(backend);
+  scene.options.page_rows = 10;
+  scene.plugin.AddViews(25);
+  auto link = scene.Link();
+  scene.Run(*link);
+  CHECK(scene.plugin.acked == 25);
+  CHECK(scene.Record().cursor.seq == 25);
+  CHECK(scene.Record().health.link == Link::kOk);
+  CHECK(scene.directory.applied.size() == 25);
+  int64_t pos = 0, activities = 0, coverages = 0;
+  std::set<int64_t> persons;
+  for (const auto& e : scene.Published()) {
+    CHECK(e.site() == "sn1");
+    CHECK(e.stream() == "site");
+    CHECK(e.pos() == ++pos);
+    if (e.has_activity()) {
+      ++activities;
+      persons.insert(e.activity().person());
+      CHECK(e.activity().course() == 4);
+    }
+    coverages += e.has_coverage() ? 1 : 0;
+  }
+  CHECK(activities == 25);
+  CHECK(coverages >= 1);
+  CHECK(persons.size() == 1);
+  CHECK(*persons.begin() > 0);
+  CHECK(*persons.begin() != 1251);
+}
+
+STORE_CONTRACT("coverage moves to the instant before the call that left nothing behind and not before", "[link]") {
+  Scene scene(backend);
+  scene.options.page_rows = 10;
+  scene.plugin.AddViews(15);
+  auto link = scene.Link();
+  const auto covered_to = [&] {
+    int64_t to = 0;
+    REQUIRE(scene.database
+                .Read([&](store::Session& s) -> absl::Status {
+                  ASSIGN_OR_RETURN(const auto spans, CoverageOf(s, "sn1"));
+                  if (!spans.empty()) to = spans.back().to_us;
+                  return absl::OkStatus();
+                })
+                .ok());
+    return to;
+  };
+  REQUIRE(link->Step() == absl::ZeroDuration());  // ten of fifteen
+  CHECK(covered_to() == 0);
+  scene.Run(*link);
+  CHECK(covered_to() == absl::ToUnixMicros(scene.clock.Now()));
+  scene.clock.Advance(absl::Seconds(5));
+  scene.plugin.unnumbered = 3;
+  scene.plugin.AddViews(1);
+  const int64_t before = covered_to();
+  link->Step();
+  CHECK(covered_to() == before);
+}
+
+STORE_CONTRACT("completeness counts rows before filtering against what the plugin counted", "[link]") {
+  Scene scene(backend);
+  auto filtered = Row(1);
+  filtered["eventname"] = "\\core\\event\\grade_item_updated";
+  scene.plugin.Add(filtered);
+  scene.plugin.AddViews(2);
+  auto link = scene.Link();
+  scene.Run(*link);
+  bool seen = false;
+  int activities = 0;
+  for (const auto& e : scene.Published()) {
+    activities += e.has_activity() ? 1 : 0;
+    if (!e.has_completeness()) continue;
+    seen = true;
+    CHECK(e.completeness().day() == 20778);
+    CHECK(e.completeness().pulled() == 3);
+    CHECK(e.completeness().counted() == 3);
+  }
+  CHECK(seen);
+  CHECK(activities == 2);
+}
+
+STORE_CONTRACT("a crash between commit and acknowledgement takes nothing twice", "[link]") {
+  Scene scene(backend);
+  scene.plugin.AddViews(5);
+  {
+    auto link = scene.Link();
+    link->Step();
+    scene.plugin.acked = 0;  // as if the process had died before the plugin heard
+  }
+  scene.options.holder = "two";
+  scene.clock.Advance(absl::Minutes(1));
+  scene.plugin.AddViews(2);
+  auto link = scene.Link();
+  scene.Run(*link);
+  CHECK(scene.Count("SELECT count(*) FROM outbox WHERE type = '\\core\\event\\course_viewed'") == 7);
+  CHECK(scene.plugin.acked == 7);
+}
+
+STORE_CONTRACT("of two processes on one site only the lease holder reads", "[link]") {
+  Scene scene(backend);
+  scene.plugin.AddViews(3);
+  auto one = scene.Link();
+  scene.options.holder = "two";
+  auto two = scene.Link();
+  one->Step();
+  const int pulls = scene.plugin.pulls;
+  CHECK(two->Step() > absl::ZeroDuration());
+  CHECK(scene.plugin.pulls == pulls);
+  one->Release();
+  scene.plugin.AddViews(1);
+  scene.Run(*two);
+  CHECK(scene.Record().cursor.seq == 4);
+}
+
+STORE_CONTRACT("a holder that was fenced out commits nothing of what it still holds in hand", "[link]") {
+  Scene scene(backend);
+  scene.plugin.AddViews(3);
+  auto one = scene.Link();
+  one->Step();
+  // While the first process sleeps past its lease, a second takes over and reads on.
+  SiteCursor stale = scene.Record().cursor;
+  scene.clock.Advance(absl::Minutes(5));
+  scene.options.holder = "two";
+  auto two = scene.Link();
+  scene.plugin.AddViews(2);
+  scene.Run(*two);
+  REQUIRE(scene.Record().cursor.seq == 5);
+  const int64_t rows = scene.Count("SELECT count(*) FROM outbox");
+  SiteCursor moved = stale;
+  moved.seq = 5;
+  const absl::Status late = scene.database.Write([&](store::Session& s) -> absl::Status {
+    std::vector<event::v1::SlimEvent> events(1);
+    RETURN_IF_ERROR(PublishSlim(s, "sn1", absl::MakeSpan(events)));
+    return MoveCursor(s, "sn1", stale, moved);
+  });
+  CHECK(ReasonOf(late) == "fenced");
+  CHECK(scene.Count("SELECT count(*) FROM outbox") == rows);
+  CHECK(one->Step() > absl::ZeroDuration());  // it sees that it lost the lease
+}
+
+STORE_CONTRACT("a changed fingerprint stops the reading until the operator says moved", "[link]") {
+  Scene scene(backend);
+  scene.plugin.AddViews(2);
+  auto link = scene.Link();
+  scene.Run(*link);
+  scene.plugin.fingerprint = std::string(64, '0');
+  scene.plugin.AddViews(2);
+  scene.clock.Advance(absl::Seconds(3));
+  link->Step();
+  CHECK(scene.Record().health.problem == "fingerprint_changed");
+  CHECK(scene.Record().health.link == Link::kNeedsOperator);
+  const int pulls = scene.plugin.pulls;
+  for (int i = 0; i < 5; ++i) {
+    scene.clock.Advance(absl::Minutes(2));
+    link->Step();
+  }
+  CHECK(scene.plugin.pulls == pulls);
+  CHECK(scene.Record().cursor.seq == 2);
+
+  REQUIRE(scene.database.Write([](store::Session& s) { return AcceptFingerprint(s, "sn1"); }).ok());
+  scene.clock.Advance(absl::Minutes(2));
+  scene.Run(*link);
+  CHECK(scene.Record().cursor.seq == 4);
+  CHECK(scene.Record().health.problem.empty());
+}
+
+STORE_CONTRACT("cursorreset is an incident and a confirmed new epoch is read from its start with a full pass", "[link]") {
+  Scene scene(backend);
+  scene.plugin.AddViews(6);
+  auto link = scene.Link();
+  scene.Run(*link);
+  REQUIRE(scene.Record().cursor.seq == 6);
+  // A backup was restored: the plugin knows four rows.
+  scene.plugin.lines.resize(4);
+  scene.clock.Advance(absl::Seconds(3));
+  link->Step();
+  CHECK(scene.Record().health.problem == "cursorreset");
+  CHECK(scene.Count("SELECT count(*) FROM incident WHERE kind = 'cursorreset'") == 1);
+  scene.clock.Advance(absl::Minutes(2));
+  link->Step();
+  CHECK(scene.Record().cursor.seq == 6);
+
+  // The operator confirms while the plugin still serves the old epoch: its rows are not taken twice.
+  REQUIRE(scene.database.Write([](store::Session& s) { return StartNewEpoch(s, "sn1", 5); }).ok());
+  scene.clock.Advance(absl::Minutes(2));
+  scene.Run(*link);
+  CHECK(scene.Record().health.problem == "epoch_reused");
+
+  const int64_t before = scene.Count("SELECT count(*) FROM outbox WHERE type = '\\core\\event\\course_viewed'");
+  CHECK(before == 6);
+  scene.plugin.epoch = "e2";
+  scene.plugin.lines.clear();
+  scene.plugin.AddViews(3);
+  scene.plugin.exported.clear();
+  REQUIRE(scene.database.Write([](store::Session& s) { return StartNewEpoch(s, "sn1", 6); }).ok());
+  scene.clock.Advance(absl::Minutes(2));
+  scene.Run(*link);
+  CHECK(scene.Record().cursor.epoch == "e2");
+  CHECK(scene.Record().cursor.seq == 3);
+  CHECK(scene.Count("SELECT count(*) FROM outbox WHERE type = '\\core\\event\\course_viewed'") == 9);
+  CHECK(scene.plugin.exported.size() == ExportKinds().size());
+}
+
+STORE_CONTRACT("an epoch that the plugin began without being asked stops the reading", "[link]") {
+  Scene scene(backend);
+  scene.plugin.AddViews(2);
+  auto link = scene.Link();
+  scene.Run(*link);
+  scene.plugin.epoch = "e9";
+  scene.clock.Advance(absl::Seconds(3));
+  link->Step();
+  CHECK(scene.Record().health.problem == "cursorreset");  // the plugin refuses an epoch it does not know
+  CHECK(scene.Record().cursor.epoch == "e1");
+}
+
+STORE_CONTRACT("the first contact fills the directory by a full pass and restored courses queue one of their own", "[link]") {
+  Scene scene(backend);
+  scene.options.export_rows = 2;
+  for (int i = 1; i <= 5; ++i) scene.plugin.export_rows["users"].push_back("{\"id\":" + std::to_string(i) + "}");
+  scene.plugin.AddViews(1);
+  auto link = scene.Link();
+  scene.Run(*link);
+  CHECK(scene.directory.sweeps.size() == ExportKinds().size());
+  CHECK(std::count(scene.directory.pages.begin(), scene.directory.pages.end(), "users 2") == 2);
+  CHECK(std::count(scene.directory.pages.begin(), scene.directory.pages.end(), "users 1") == 1);
+  CHECK(scene.Count("SELECT count(*) FROM export_pass WHERE ended_us > 0 AND course = 0") == 1);
+
+  auto restored = Row(2);
+  restored["eventname"] = "\\core\\event\\course_restored";
+  restored["courseid"] = 77;
+  scene.plugin.Add(restored);
+  scene.plugin.exported.clear();
+  scene.directory.sweeps.clear();
+  scene.clock.Advance(absl::Seconds(3));
+  scene.Run(*link);
+  CHECK(scene.plugin.exported.size() >= ExportKinds().size());
+  for (const std::string& call : scene.plugin.exported) CHECK(call.substr(call.rfind(' ')) == " 77");
+  CHECK(scene.directory.sweeps.empty());  // a course alone does not show what the site no longer has
+}
+
+STORE_CONTRACT("a pass goes on where it stopped when the process dies", "[link]") {
+  Scene scene(backend);
+  scene.options.export_rows = 1;
+  for (int i = 1; i <= 4; ++i) scene.plugin.export_rows["roles"].push_back("{\"id\":" + std::to_string(i) + "}");
+  scene.plugin.AddViews(1);
+  {
+    auto link = scene.Link();
+    link->Step();
+    link->Step();
+    link->Step();
+    link->Release();
+  }
+  REQUIRE(scene.plugin.exported == std::vector<std::string>{"roles 0 0", "roles 1 0"});
+  auto link = scene.Link();
+  scene.Run(*link);
+  CHECK(scene.plugin.exported[2] == "roles 2 0");
+  CHECK(std::count(scene.plugin.exported.begin(), scene.plugin.exported.end(), "roles 0 0") == 1);
+}
+
+STORE_CONTRACT("the guard against mass deletion is an incident and the pass goes on", "[link]") {
+  Scene scene(backend);
+  scene.directory.guard_trips = true;
+  scene.plugin.AddViews(1);
+  auto link = scene.Link();
+  scene.Run(*link);
+  CHECK(scene.Count("SELECT count(*) FROM incident WHERE kind = 'mass_delete_guard'") == static_cast<int64_t>(ExportKinds().size()));
+  CHECK(scene.Record().cursor.seq == 1);
+}
+
+STORE_CONTRACT("missing and malformed rows are noted and never stop the stream", "[link]") {
+  Scene scene(backend);
+  scene.plugin.AddViews(2);
+  scene.plugin.lines.push_back("");                    // seq 3 never comes
+  scene.plugin.lines.push_back("{\"seq\":4,\"oops\":");  // seq 4 is broken
+  scene.plugin.AddViews(2);
+  auto link = scene.Link();
+  scene.Run(*link);
+  CHECK(scene.Record().cursor.seq == 6);
+  CHECK(scene.Count("SELECT count(*) FROM incident WHERE kind = 'missing_seq' AND first_seq = 3 AND last_seq = 3") == 1);
+  CHECK(scene.Count("SELECT count(*) FROM bridge_rejected WHERE seq = 4") == 1);
+  CHECK(scene.Count("SELECT count(*) FROM outbox WHERE type = '\\core\\event\\course_viewed'") == 4);
+}
+
+STORE_CONTRACT("a site that is down is said so and read again when it is back", "[link]") {
+  Scene scene(backend);
+  scene.plugin.AddViews(1);
+  scene.plugin.faults = {{FaultCategory::kRetry, "connect", {}}, {FaultCategory::kRetry, "maintenance", absl::Seconds(300)}, {FaultCategory::kOperator, "invalidtoken", {}}};
+  auto link = scene.Link();
+  CHECK(link->Step() >= absl::Seconds(1));
+  CHECK(scene.Record().health.link == Link::kUnreachable);
+  CHECK(scene.Record().health.problem == "connect");
+  scene.clock.Advance(absl::Minutes(1));
+  CHECK(link->Step() >= absl::Seconds(300));
+  scene.clock.Advance(absl::Seconds(301));
+  CHECK(link->Step() == scene.options.poll_idle);
+  CHECK(scene.Record().health.link == Link::kNeedsOperator);
+  CHECK(scene.Record().health.problem == "invalidtoken");
+  scene.clock.Advance(absl::Minutes(2));
+  scene.Run(*link);
+  CHECK(scene.Record().health.link == Link::kOk);
+  CHECK(scene.Record().cursor.seq == 1);
+}
+
+STORE_CONTRACT("polling is quick while rows come and slow when none do", "[link]") {
+  Scene scene(backend);
+  scene.plugin.AddViews(1);
+  auto link = scene.Link();
+  CHECK(scene.Run(*link) == scene.options.poll_active);
+  for (int i = 0; i < 20; ++i) {
+    scene.clock.Advance(absl::Seconds(2));
+    scene.Run(*link);
+  }
+  CHECK(scene.Run(*link) > absl::Seconds(50));
+  // After a pause of three days what was done meanwhile is all there.
+  scene.plugin.AddViews(4);
+  scene.clock.Advance(absl::Hours(72));
+  CHECK(scene.Run(*link) == scene.options.poll_active);
+  CHECK(scene.Record().cursor.seq == 5);
+}
+
+STORE_CONTRACT("full rows go to the audit exchange only when audit is listed and without what is never stored", "[link]") {
+  Scene scene(backend);
+  auto anonymous = Row(1);
+  anonymous["eventname"] = "\\mod_feedback\\event\\response_submitted";
+  anonymous["anonymous"] = 1;
+  scene.plugin.Add(anonymous);
+  scene.plugin.AddViews(1);
+  {
+    auto link = scene.Link();
+    scene.Run(*link);
+    link->Release();
+  }
+  CHECK(scene.Count("SELECT count(*) FROM outbox WHERE exchange = 'audit'") == 0);
+  scene.plugin.AddViews(1);
+  auto late = Row(4);
+  late["eventname"] = "\\mod_feedback\\event\\response_submitted";
+  late["anonymous"] = 1;
+  scene.plugin.Add(late);
+  scene.options.publish_full = true;
+  scene.clock.Advance(absl::Minutes(1));
+  auto link = scene.Link();
+  scene.Run(*link);
+  CHECK(scene.Count("SELECT count(*) FROM outbox WHERE exchange = 'audit'") == 2);
+  REQUIRE(scene.database
+              .Read([&](store::Session& s) {
+                return s.Query("SELECT data FROM outbox WHERE exchange = 'audit' AND type = '\\mod_feedback\\event\\response_submitted'", {}, [&](const store::Row& row) {
+                  event::v1::FullEvent full;
+                  REQUIRE(full.ParseFromString(row.BytesAt(0)));
+                  CHECK(full.seq() == 4);
+                  CHECK(full.row().find("1251") == std::string::npos);
+                  CHECK(full.row().find("192.0.2.7") == std::string::npos);
+                  return absl::OkStatus();
+                });
+              })
+              .ok());
+}
+
+STORE_CONTRACT("nothing that tells a person is in what analytics hears", "[link]") {
+  Scene scene(backend);
+  Directory directory({.clock = &scene.clock, .dimensions = nullptr});
+  auto user = Row(1);
+  user["eventname"] = "\\core\\event\\user_created";
+  user["objecttable"] = "user";
+  user["objectid"] = 1251;
+  user["crud"] = "c";
+  user["contextlevel"] = 30;
+  user["contextinstanceid"] = 1251;
+  user["relateduserid"] = 1251;
+  user["other"] = {{"username", "awa.diop"}, {"email", "awa.diop@example.org"}};
+  user["state"] = {{"id", 1251}, {"username", "awa.diop"}, {"firstname", "Awa"}, {"lastname", "Diopova"}, {"email", "awa.diop@example.org"}};
+  scene.plugin.Add(user);
+  auto enrolled = Row(2);
+  enrolled["eventname"] = "\\core\\event\\user_enrolment_created";
+  enrolled["objecttable"] = "user_enrolments";
+  enrolled["objectid"] = 9;
+  enrolled["crud"] = "c";
+  enrolled["relateduserid"] = 1251;
+  scene.plugin.Add(enrolled);
+  SiteLink link(scene.site, scene.options, LinkEvents{}, scene.plugin, scene.database, directory, scene.clock);
+  scene.Run(link);
+  REQUIRE(scene.Published().size() >= 3);
+  for (const auto& e : scene.Published()) {
+    const std::string bytes = e.SerializeAsString();
+    for (const char* secret : {"awa", "Awa", "Diopova", "example.org", "192.0.2.7"}) CHECK(bytes.find(secret) == std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace compagnon::moodle
