@@ -11,7 +11,7 @@ bool EqualsIgnoreCase(std::string_view a, std::string_view b);
 // Without blanks (space, TAB) at both ends.
 std::string_view Trim(std::string_view text);
 // Parts between separators, never none: "" gives {""}.
-std::vector<std::string_view> Split(std::string_view text, char separator);
+std::vector<std::string_view> SplitText(std::string_view text, char separator);
 
 }  // namespace compagnon::edge
 

@@ -69,7 +69,7 @@ std::string TrustedProxies::ClientOf(std::string_view peer, const Headers& heade
   std::vector<std::string> chain;
   for (const auto& [name, value] : headers.all()) {
     if (!EqualsIgnoreCase(name, "x-forwarded-for")) continue;
-    for (std::string_view part : Split(value, ',')) chain.emplace_back(Trim(part));
+    for (std::string_view part : SplitText(value, ',')) chain.emplace_back(Trim(part));
   }
   for (auto entry = chain.rbegin(); entry != chain.rend(); ++entry) {
     std::array<uint8_t, 16> ignored;

@@ -43,7 +43,7 @@ std::string Brotli(std::string_view bytes, int quality) {
 
 Coding ChooseCoding(std::string_view accept_encoding) {
   double brotli = -1, gzip = -1, any = -1;
-  for (std::string_view item : Split(accept_encoding, ',')) {
+  for (std::string_view item : SplitText(accept_encoding, ',')) {
     const size_t semicolon = std::min(item.find(';'), item.size());
     const std::string_view name = Trim(item.substr(0, semicolon));
     const std::string_view weight = Trim(item.substr(std::min(semicolon + 1, item.size())));

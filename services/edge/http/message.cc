@@ -58,7 +58,7 @@ bool Request::HasQuery(std::string_view name) const {
 std::string_view Request::Cookie(std::string_view name) const {
   for (const auto& [key, value] : headers.all()) {
     if (!EqualsIgnoreCase(key, "cookie")) continue;
-    for (std::string_view pair : Split(value, ';')) {
+    for (std::string_view pair : SplitText(value, ';')) {
       pair = Trim(pair);
       const size_t equals = pair.find('=');
       if (equals != std::string_view::npos && pair.substr(0, equals) == name) return pair.substr(equals + 1);

@@ -34,7 +34,7 @@ void AddSecurityHeaders(const ResponsePolicy& policy, absl::Time now, Response* 
 
 bool EtagMatches(std::string_view if_none_match, std::string_view etag) {
   if (etag.empty()) return false;
-  for (std::string_view tag : Split(if_none_match, ',')) {
+  for (std::string_view tag : SplitText(if_none_match, ',')) {
     tag = WithoutWeakness(tag);
     if (tag == "*" || tag == WithoutWeakness(etag)) return true;
   }

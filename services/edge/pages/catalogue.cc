@@ -47,7 +47,7 @@ std::optional<Language> LanguageOf(std::string_view code) {
 Language LanguageFromHeader(std::string_view accept_language) {
   Language best = Language::kFrench;
   double best_weight = 0;
-  for (const std::string_view item : Split(accept_language, ',')) {
+  for (const std::string_view item : SplitText(accept_language, ',')) {
     const size_t semicolon = std::min(item.find(';'), item.size());
     const std::string_view range = Trim(item.substr(0, semicolon));
     const std::string_view parameter = Trim(item.substr(std::min(semicolon + 1, item.size())));
@@ -91,7 +91,7 @@ absl::StatusOr<Catalogue> Catalogue::Parse(Language language, std::string_view c
   Catalogue catalogue;
   catalogue.language_ = language;
   int number = 0;
-  for (std::string_view line : Split(content, '\n')) {
+  for (std::string_view line : SplitText(content, '\n')) {
     ++number;
     line = Trim(line);
     if (line.empty() || line.front() == '#') continue;

@@ -17,12 +17,6 @@ constexpr size_t kSplitRows = 15;
 constexpr int64_t kActiveDays = 7;      // an action so recent is simply "active"
 constexpr int64_t kSilentDays = 21;     // from here the line stands out, as indicator 22 counts
 
-// A week not over at T: its count can only grow.
-bool IsCurrent(const Ratio& week, int64_t watermark_us, const absl::TimeZone& zone) {
-  const std::optional<absl::CivilDay> monday = MondayOf(week.week);
-  return monday && absl::FromCivil(*monday + 7, zone) > absl::FromUnixMicros(watermark_us);
-}
-
 void SetCsv(const Format& format, const CohortPage& page, std::string_view indicators, std::string_view what, View* view) {
   if (!page.may_export) return;
   std::string path = CohortPath(page.name) + "/figures.csv";
@@ -34,7 +28,7 @@ void SetCsv(const Format& format, const CohortPage& page, std::string_view indic
 const Ratio* LastComplete(const CohortPage& page, const absl::TimeZone& zone, size_t skip) {
   size_t seen = 0;
   for (auto week = page.weekly_active.rbegin(); week != page.weekly_active.rend(); ++week) {
-    if (IsCurrent(*week, page.watermark_us, zone)) continue;
+    if (IsCurrentWeek(*week, page.watermark_us, zone)) continue;
     if (seen++ == skip) return &*week;
   }
   return nullptr;
@@ -78,7 +72,7 @@ View Activity(const Format& format, const CohortPage& page, const absl::TimeZone
   int64_t most = 0;
   for (size_t i = skip; i < page.weekly_active.size(); ++i) {
     const Ratio& week = page.weekly_active[i];
-    const bool current = IsCurrent(week, page.watermark_us, zone);
+    const bool current = IsCurrentWeek(week, page.watermark_us, zone);
     bars.push_back({week.numerator, week.denominator, current || IsIncomplete(week)});
     most = std::max(most, week.numerator);
     View row;

@@ -85,7 +85,7 @@ View Pages::Layout(const Format& format, const Surroundings& around, std::string
   layout.Set("title", title).Set("css", css_).Set("icon", icon_);
   layout.Set("test", around.test_environment).Set("signed_in", around.signed_in);
   layout.Set("at_home", around.current == "home").Set("at_freshness", around.current == "freshness");
-  layout.Set("csrf", kCsrfPlaceholder).Set("path", around.path);
+  layout.Set("csrf", kCsrfPlaceholder).Set("path", around.path).Set("rest", around.query);
   View::List tongues;
   for (const Language language : kLanguages) {
     View tongue;

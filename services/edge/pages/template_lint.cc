@@ -74,7 +74,7 @@ class Linter {
 
   void OpenTag() {
     size_t end = at_ + 1;
-    while (end < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[end])) || text_[end] == '/')) ++end;
+    while (end < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[end])) || text_[end] == '/' || text_[end] == '!')) ++end;
     element_ = std::string(text_.substr(at_ + 1, end - at_ - 1));
     if (element_.empty()) {
       Find("a bare <");

@@ -79,7 +79,7 @@ absl::StatusOr<std::string> Translate(const std::string& text, const Catalogue& 
 
 std::string JoinLines(const std::string& text) {
   std::string out;
-  for (const std::string_view line : Split(text, '\n')) out.append(Trim(line));
+  for (const std::string_view line : SplitText(text, '\n')) out.append(Trim(line));
   return out;
 }
 

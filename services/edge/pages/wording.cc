@@ -44,6 +44,11 @@ std::string ActivitySentence(const Format& format, const Ratio& active, const Ra
                                         {"change", ChangeOf(format, active.numerator - before.numerator)}});
 }
 
+bool IsCurrentWeek(const Ratio& week, int64_t watermark_us, const absl::TimeZone& zone) {
+  const std::optional<absl::CivilDay> monday = MondayOf(week.week);
+  return monday && absl::FromCivil(*monday + 7, zone) > absl::FromUnixMicros(watermark_us);
+}
+
 absl::TimeZone ZoneOf(const SiteInfo& site) {
   absl::TimeZone zone;
   if (site.time_zone.empty() || !absl::LoadTimeZone(site.time_zone, &zone)) return absl::UTCTimeZone();
@@ -72,13 +77,13 @@ std::string DimensionValue(const Format& format, std::string_view dimension, std
 }
 
 std::string SiteOf(std::string_view name) {
-  const std::vector<std::string_view> parts = Split(name, '/');
+  const std::vector<std::string_view> parts = SplitText(name, '/');
   if (parts.size() < 2 || parts[0] != "sites") return "";
   return "sites/" + std::string(parts[1]);
 }
 
 std::string CohortPath(std::string_view name) {
-  const std::vector<std::string_view> parts = Split(name, '/');
+  const std::vector<std::string_view> parts = SplitText(name, '/');
   const bool run = parts.size() == 4, cohort = parts.size() == 6 && parts[4] == "cohorts";
   if (!(run || cohort) || parts[0] != "sites" || parts[2] != "courses") return "";
   std::string path = PercentEncode(parts[1]) + "/" + PercentEncode(parts[3]);

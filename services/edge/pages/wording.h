@@ -27,6 +27,8 @@ std::string ActivitySentence(const Format& format, const Ratio& active, const Ra
 // "+8 par rapport à la semaine précédente" or "autant que la semaine précédente".
 std::string ChangeOf(const Format& format, int64_t delta);
 
+// A week not over at T in the site's zone: its count can only grow.
+bool IsCurrentWeek(const Ratio& week, int64_t watermark_us, const absl::TimeZone& zone);
 // UTC when the zone is unknown.
 absl::TimeZone ZoneOf(const SiteInfo& site);
 // The site's title, or its code when the directory did not give one.

@@ -1,0 +1,86 @@
+// Starts the edge over made-up modules and signs browsers in. Every test file uses this.
+import { spawn } from "node:child_process";
+import { mkdtempSync, mkdirSync, rmSync } from "node:fs";
+import { createInterface } from "node:readline";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
+const build = process.env.COMPAGNON_BUILD ?? path.join(root, "build/release");
+
+export class Edge {
+  // `down`: rpcs that do not answer.
+  static async start({ down = [] } = {}) {
+    const edge = new Edge();
+    mkdirSync(path.join(root, ".run"), { recursive: true });
+    edge.folder = mkdtempSync(path.join(root, ".run/edge-fixture-"));
+    const arguments_ = ["--folder", edge.folder];
+    if (down.length) arguments_.push("--down", down.join(","));
+    edge.process = spawn(path.join(build, "tests/browser/edge_fixture"), arguments_, { stdio: ["pipe", "pipe", "inherit"] });
+    edge.lines = createInterface({ input: edge.process.stdout })[Symbol.asyncIterator]();
+    edge.url = await edge.line();
+    return edge;
+  }
+
+  async line() {
+    const next = await this.lines.next();
+    if (next.done) throw new Error("the fixture ended; is edge_fixture built?");
+    return next.value;
+  }
+
+  async link(person = "p1", profile = "coordinator", scopes = "*") {
+    this.process.stdin.write(`${person} ${profile} ${scopes}\n`);
+    const link = await this.line();
+    if (!link.startsWith("http")) throw new Error(link);
+    return link;
+  }
+
+  // Follows a link as a person does: opens it, presses the button. Answers the cookie header of the session.
+  async cookie(person, profile, scopes) {
+    const link = await this.link(person, profile, scopes);
+    const answer = await fetch(link, { method: "POST", redirect: "manual", headers: { Origin: this.url } });
+    if (answer.status !== 303) throw new Error(`sign-in answered ${answer.status}`);
+    return answer.headers.getSetCookie().find((cookie) => cookie.startsWith("compagnon-loopback=")).split(";")[0];
+  }
+
+  async stop() {
+    const ended = new Promise((resolve) => this.process.on("exit", resolve));
+    this.process.stdin.end();
+    await ended;
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+export function launch() {
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
+}
+
+// A browser context signed in with `cookie`, as one kind of reader sees the pages.
+export async function open(browser, edge, cookie, { width = 1280, height = 900, language = "fr", dark = false, ...rest } = {}) {
+  const context = await browser.newContext({
+    viewport: { width, height },
+    locale: language,
+    colorScheme: dark ? "dark" : "light",
+    javaScriptEnabled: false,
+    ...rest,
+  });
+  if (cookie) {
+    const [name, value] = cookie.split("=");
+    await context.addCookies([{ name, value, url: edge.url }]);
+  }
+  return context;
+}
+
+export const pages = [
+  "/",
+  "/cohorts/sn1/4/A",
+  "/cohorts/sn1/5",
+  "/cohorts/sn1/9",
+  "/cohorts/ma1/7",
+  "/cohorts/ma1/8/A%20%26%20B%20%3Ctest%3E",
+  "/freshness",
+  "/accessibility",
+  "/privacy",
+  "/nothing-here",
+];
