@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
   compagnon::AddServe(app, invocation);
   compagnon::AddConfig(app, invocation);
   compagnon::AddProbe(app, invocation);
+  compagnon::AddMoodleVerbs(app, invocation);
   compagnon::AddVersion(app, invocation);
   compagnon::AddCompletion(app, invocation);
   compagnon::AddMan(app, invocation);
