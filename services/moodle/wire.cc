@@ -4,6 +4,8 @@
 #include <atomic>
 
 #include "absl/strings/str_cat.h"
+#include "moodle/api/dimensions_file.h"
+#include "moodle/api/directory_rpc.h"
 #include "moodle/api/poller.h"
 #include "moodle/api/sites_rpc.h"
 #include "moodle/store/directory.h"
@@ -31,12 +33,14 @@ class MoodleModule final : public Module {
     const Config& config = *parts_.config;
     ASSIGN_OR_RETURN(TokenSeal seal, TokenSeal::Open(config.moodle.key_file, config.data_dir));
     seal_ = std::make_unique<TokenSeal>(std::move(seal));
-    directory_ = std::make_unique<Directory>(DirectoryOptions{.clock = parts_.clock, .dimensions = nullptr});
+    ASSIGN_OR_RETURN(std::shared_ptr<const DimensionMap> dimensions, LoadDimensions(config));
+    directory_ = std::make_unique<Directory>(DirectoryOptions{.clock = parts_.clock, .dimensions = std::move(dimensions)});
     sites_ = NewSitesService(*database_, *parts_.guard);
+    directory_service_ = NewDirectoryService(*database_, *parts_.guard);
     return absl::OkStatus();
   }
 
-  std::vector<grpc::Service*> Services() override { return {sites_.get()}; }
+  std::vector<grpc::Service*> Services() override { return {sites_.get(), directory_service_.get()}; }
 
   absl::Status Start() override {
     const Config& config = *parts_.config;
@@ -69,6 +73,7 @@ class MoodleModule final : public Module {
   std::unique_ptr<TokenSeal> seal_;
   std::unique_ptr<Directory> directory_;
   std::unique_ptr<grpc::Service> sites_;
+  std::unique_ptr<grpc::Service> directory_service_;
   std::unique_ptr<bus::OutboxRelay> relay_;
   std::unique_ptr<Poller> poller_;
 };
