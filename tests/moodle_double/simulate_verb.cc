@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <memory>
+#include <utility>
 
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
@@ -119,6 +120,16 @@ absl::Status WriteFile(const std::string& path, const std::string& text) {
   return file.Finish(nullptr);
 }
 
+// The values dimensions.toml gives them, so that a site filled from files and one read over the bridge give the same figures.
+std::string_view Mapped(std::string_view written) {
+  static constexpr std::pair<std::string_view, std::string_view> kValues[] = {
+      {"Femme", "F"}, {"Homme", "M"}, {"Autre", "other"}, {"urbain", "urban"}, {"périurbain", "periurban"}};
+  for (const auto& [from, to] : kValues) {
+    if (from == written) return to;
+  }
+  return written;
+}
+
 // people.csv, courses.csv and assessments.csv in the columns an import of a log understands.
 absl::Status WriteFiles(const World& world, const std::string& dir) {
   absl::TimeZone zone;
@@ -126,7 +137,7 @@ absl::Status WriteFiles(const World& world, const std::string& dir) {
   std::string people = "id,sex,birth_date,country,area,operator\n";
   for (const User& user : world.users()) {
     if (user.id > World::kServiceAccount && user.created != 0) {
-      people += Concat(user.id, ",", user.sex, ",", user.birth, ",", user.country, ",", user.area, ",", user.operator_name, "\n");
+      people += Concat(user.id, ",", Mapped(user.sex), ",", user.birth, ",", user.country, ",", Mapped(user.area), ",", user.operator_name, "\n");
     }
   }
   RETURN_IF_ERROR(WriteFile(dir + "/people.csv", people));

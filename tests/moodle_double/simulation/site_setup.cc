@@ -195,7 +195,12 @@ void SiteSimulation::EnrolLearner(int64_t user, int run_index, Random* random, b
   auto plan = [&](Act act, int64_t at, int32_t what = 0, int32_t value = 0) {
     Plan(Happening{AroundOutage(at) * 1'000'000, 0, act, Origin::kWeb, p, what, value});
   };
-  if (register_first) plan(Act::kCreateUser, second - random->Between(600, 2 * 86'400), static_cast<int32_t>(user));
+  if (register_first) {
+    // Always before the enrolment, also where the site's outage moves one of the two.
+    int64_t created = AroundOutage(second) - random->Between(600, 2 * 86'400);
+    if (created >= outage_begin_ && created < outage_end_) created = outage_begin_ - 600;
+    Plan(Happening{created * 1'000'000, 0, Act::kCreateUser, Origin::kWeb, -1, static_cast<int32_t>(user), 0});
+  }
   plan(Act::kEnrol, second, 0, static_cast<int32_t>(method));
   if (run.tutored) {
     const size_t tutor = run.habits.size() / kLearnersPerTutor;
@@ -266,8 +271,8 @@ void SiteSimulation::SetUpLearners() {
     EnrolLearner(user, static_cast<int>(first), &random, true);
     if (random.Chance(120)) {
       const size_t second = random.Pick(weights);
-      // A second course begins after the first, when the account is there.
-      if (second != first && runs_[second].start_day > runs_[first].start_day + 20) EnrolLearner(user, static_cast<int>(second), &random, false);
+      // A second course begins after the first, when the account is there (a free course may be joined at any time).
+      if (second != first && runs_[first].tutored && runs_[second].start_day > runs_[first].start_day + 20) EnrolLearner(user, static_cast<int>(second), &random, false);
     }
   }
 }

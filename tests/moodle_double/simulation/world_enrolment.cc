@@ -7,6 +7,10 @@ void World::Enrol(int index, std::string_view method, int64_t start, int64_t end
   Participation& p = mutable_participation(index);
   const Course& in = course(p.course);
   const int64_t now = by.us / 1'000'000;
+  for (int row_index : enrolments_of_[static_cast<size_t>(index)]) {
+    const Enrolment& there = enrolments_[static_cast<size_t>(row_index)];
+    if (!there.removed && there.method == method) return;  // a method enrols a person once
+  }
   Enrolment row;
   row.id = static_cast<int64_t>(enrolments_.size()) + 1;
   row.enrol_id = method == "cohort" ? in.enrol_cohort : method == "self" ? in.enrol_self : in.enrol_manual;
