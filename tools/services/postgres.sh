@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # A private PostgreSQL on loopback: start | stop | status | kill (kill -9, for fault tests; start recovers).
+# shellcheck source=tools/services/server.sh disable=SC2154
 . "$(dirname "$0")/server.sh"
 server_init postgres postgres
 data=$dir/data

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # A private RabbitMQ on loopback, without systemd, its own epmd and node name: start | stop | status | kill (kill -9, for fault
-# tests; start recovers, quorum queues and their messages included). User guest, password guest.
+# tests; start recovers, quorum queues and their messages included) | ctl ARGUMENTS (rabbitmqctl). User guest, password guest.
+# With COMPAGNON_RABBIT_TLS=FOLDER (ca.pem, cert.pem, key.pem, readable by the broker) it also listens with TLS, on the port in tls.port.
+# shellcheck source=tools/services/server.sh disable=SC2154
 . "$(dirname "$0")/server.sh"
 server_init rabbitmq rabbitmq
 # Mnesia asks access(2), which ignores capabilities; the broker itself, unlike PostgreSQL, does not refuse root.
@@ -56,6 +58,16 @@ vm_memory_high_watermark.absolute = 2GB
 disk_free_limit.absolute = 500MB
 raft.wal_max_size_bytes = 134217728
 CONF
+  if [ -n "${COMPAGNON_RABBIT_TLS:-}" ]; then
+    cat >> "$dir/rabbitmq.conf" <<CONF
+listeners.ssl.1 = 127.0.0.1:$(kept_port "$dir/tls.port")
+ssl_options.cacertfile = $COMPAGNON_RABBIT_TLS/ca.pem
+ssl_options.certfile = $COMPAGNON_RABBIT_TLS/cert.pem
+ssl_options.keyfile = $COMPAGNON_RABBIT_TLS/key.pem
+ssl_options.verify = verify_peer
+ssl_options.fail_if_no_peer_cert = true
+CONF
+  fi
   echo '[].' > "$dir/enabled_plugins"
   : > "$dir/env.conf"
   mkdir -p "$mnesia"
@@ -98,7 +110,13 @@ kill_hard() {
   wait_until 10 gone "$p" "$token" || fail "RabbitMQ ($p) survives kill -9"
 }
 
+ctl() {
+  (cd "$dir" && exec "${as[@]}" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "HOME=$dir" LANG=C.UTF-8 "RABBITMQ_NODENAME=$node" \
+    "RABBITMQ_CONF_ENV_FILE=$dir/env.conf" "ERL_EPMD_PORT=$(cat "$dir/epmd.port")" ERL_EPMD_ADDRESS=127.0.0.1 $bin/rabbitmqctl -q "$@")
+}
+
 case ${1:-} in
+  ctl) shift; ctl "$@" ;;
   start) server_lock; start ;;
   stop) server_lock; stop ;;
   kill) server_lock; kill_hard ;;

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # A private Redis on loopback, nothing kept on disk: start | stop | status | kill (kill -9, for fault tests).
+# shellcheck source=tools/services/server.sh disable=SC2154
 . "$(dirname "$0")/server.sh"
 server_init redis redis
 command -v redis-server > /dev/null || fail "Redis is not installed (apt-get install redis-server)"

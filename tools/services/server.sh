@@ -2,7 +2,7 @@
 #
 # A server keeps everything under $COMPAGNON_SERVICES_DIR/NAME (default: .run/services of this clone): port, pid, data, log.
 # The port is searched once and kept, so that a server killed and started again is where its clients expect it.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 set -euo pipefail
 
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
