@@ -1,8 +1,7 @@
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -35,12 +34,14 @@ absl::Status ReadRows(Session& session, int64_t now_us, int64_t after, int limit
   *claimed = Claimed();
   // The lock makes other relays on PostgreSQL pass over these rows until this transaction ends; a crash frees them at
   // once.
-  const std::string sql = fmt::format(
-      "SELECT id, exchange, routing_key, event_id, source, type, time_us, traceparent, data FROM outbox WHERE id > :p1 "
-      "AND due_us <= :p2 "
-      "ORDER BY id LIMIT {}{}",
-      limit, session.dialect() == Dialect::kPostgresql ? " FOR UPDATE SKIP LOCKED" : "");
-  const Value params[] = {after, now_us};
+  const std::string_view sql = session.dialect() == Dialect::kPostgresql
+                                   ? "SELECT id, exchange, routing_key, event_id, source, type, time_us, traceparent, "
+                                     "data FROM outbox WHERE id > :p1 AND "
+                                     "due_us <= :p2 ORDER BY id LIMIT :p3 FOR UPDATE SKIP LOCKED"
+                                   : "SELECT id, exchange, routing_key, event_id, source, type, time_us, traceparent, "
+                                     "data FROM outbox WHERE id > :p1 AND "
+                                     "due_us <= :p2 ORDER BY id LIMIT :p3";
+  const Value params[] = {after, now_us, int64_t{limit}};
   return session.Query(sql, params, [&](const Row& row) {
     claimed->ids.push_back(row.Int(0));
     Message& m = claimed->messages.emplace_back();
@@ -57,22 +58,32 @@ absl::Status ReadRows(Session& session, int64_t now_us, int64_t after, int limit
   });
 }
 
-// Runs "<sql> <which rows>" for the claimed rows that ended as `outcome`; answers how many there are.
+// Runs `sql`, which begins a DELETE or an UPDATE, for the claimed rows that ended as `outcome`; answers how many there
+// are. `due` is parameter 3 of an UPDATE.
 absl::StatusOr<int64_t> ForOutcome(Session& session, const std::string& sql, const Claimed& claimed,
-                                   const std::vector<PublishOutcome>& outcomes, PublishOutcome outcome) {
+                                   const std::vector<PublishOutcome>& outcomes, PublishOutcome outcome,
+                                   std::optional<int64_t> due = std::nullopt) {
   int64_t count = 0;
+  const auto run = [&](std::string_view where, std::vector<Value> params) {
+    if (due.has_value()) params.emplace_back(*due);
+    return session.Execute(sql + std::string(where), params).status();
+  };
   if (session.dialect() == Dialect::kPostgresql) {
     // Ids between two claimed ones may belong to another relay or have been committed since: name each.
     std::string array = "{";
+    int64_t lowest = 0;
     for (size_t i = 0; i < claimed.ids.size(); ++i) {
       if (outcomes[i] != outcome) continue;
-      if (count++ > 0) array += ',';
+      if (count++ == 0) {
+        lowest = claimed.ids[i];
+      } else {
+        array += ',';
+      }
       array += std::to_string(claimed.ids[i]);
     }
     if (count == 0) return 0;
     array += '}';
-    const Value params[] = {array};
-    RETURN_IF_ERROR(session.Execute(sql + " WHERE id = ANY(CAST(:p1 AS bigint[]))", params).status());
+    RETURN_IF_ERROR(run(" WHERE id >= :p1 AND id = ANY(CAST(:p2 AS bigint[]))", {lowest, array}));
     return count;
   }
   // SQLite commits ids in order, so between two rows read as neighbours nothing can appear that is not yet published.
@@ -80,8 +91,7 @@ absl::StatusOr<int64_t> ForOutcome(Session& session, const std::string& sql, con
     if (outcomes[i] != outcome) continue;
     const size_t first = i;
     while (i + 1 < claimed.ids.size() && outcomes[i + 1] == outcome) ++i;
-    const Value params[] = {claimed.ids[first], claimed.ids[i]};
-    RETURN_IF_ERROR(session.Execute(sql + " WHERE id BETWEEN :p1 AND :p2", params).status());
+    RETURN_IF_ERROR(run(" WHERE id BETWEEN :p1 AND :p2", {claimed.ids[first], claimed.ids[i]}));
     count += static_cast<int64_t>(i - first + 1);
   }
   return count;
@@ -183,9 +193,9 @@ class Relay : public OutboxRelay {
       if (batch.claimed.ids.empty()) return absl::OkStatus();
       ASSIGN_OR_RETURN(batch.published, ForOutcome(session, "DELETE FROM outbox", batch.claimed, batch.outcomes,
                                                    PublishOutcome::kConfirmed));
-      const int64_t due = absl::ToUnixMicros(clock_.Now() + options_.unroutable_retry);
-      ASSIGN_OR_RETURN(batch.unroutable, ForOutcome(session, fmt::format("UPDATE outbox SET due_us = {}", due),
-                                                    batch.claimed, batch.outcomes, PublishOutcome::kUnroutable));
+      ASSIGN_OR_RETURN(batch.unroutable, ForOutcome(session, "UPDATE outbox SET due_us = :p3", batch.claimed,
+                                                    batch.outcomes, PublishOutcome::kUnroutable,
+                                                    absl::ToUnixMicros(clock_.Now() + options_.unroutable_retry)));
       return absl::OkStatus();
     };
     if (database_.dialect() == Dialect::kPostgresql) {
