@@ -254,6 +254,8 @@ absl::Status DirectoryBatch::PublishPeople(People& people) {
     for (const auto& [course, e] : person.published) courses.insert(course);
   }
   RETURN_IF_ERROR(Load({}, courses));
+  // Read here and not with the courses: this call may have told of the categories after it loaded the courses.
+  RETURN_IF_ERROR(LoadCategoryPaths(session_, site_, courses_));
   ASSIGN_OR_RETURN(const SetNames names, LoadSetNames(session_, site_, people));
 
   struct Told {

@@ -285,6 +285,11 @@ absl::StatusOr<Courses> LoadCourses(Session& session, std::string_view site, con
         result[row.Int(0)].values[row.Text(1)] = row.Text(2);
         return absl::OkStatus();
       }));
+  return result;
+}
+
+absl::Status LoadCategoryPaths(Session& session, std::string_view site, Courses& result) {
+  const Value params[] = {Text(site)};
 
   struct Category {
     std::string name;
@@ -298,6 +303,7 @@ absl::StatusOr<Courses> LoadCourses(Session& session, std::string_view site, con
   for (auto& [id, course] : result) {
     // A parent that leads back to itself ends the climb.
     int64_t at = course.category;
+    course.categories.clear();
     for (int depth = 0; depth < 32; ++depth) {
       auto found = categories.find(at);
       if (found == categories.end()) break;
@@ -305,7 +311,7 @@ absl::StatusOr<Courses> LoadCourses(Session& session, std::string_view site, con
       at = found->second.parent;
     }
   }
-  return result;
+  return absl::OkStatus();
 }
 
 absl::Status SaveCourses(Session& session, std::string_view site, const Courses& courses) {

@@ -114,7 +114,7 @@ struct CourseFacts {
   int64_t pass = 0;
   std::string published;  // what was said last, in one text
   std::map<std::string, std::string, std::less<>> values;
-  std::vector<NamedSet> categories;  // root first; not saved
+  std::vector<NamedSet> categories;  // root first; not saved; see LoadCategoryPaths
   bool known = false;
   bool changed = false;
   bool values_changed = false;
@@ -123,6 +123,8 @@ struct CourseFacts {
 using Courses = std::map<int64_t, CourseFacts>;
 
 absl::StatusOr<Courses> LoadCourses(store::Session& session, std::string_view site, const std::set<int64_t>& courses);
+// Fills `categories` of courses loaded.
+absl::Status LoadCategoryPaths(store::Session& session, std::string_view site, Courses& courses);
 absl::Status SaveCourses(store::Session& session, std::string_view site, const Courses& courses);
 
 // Names of groups and Moodle cohorts by (kind, id), those not deleted.

@@ -27,6 +27,7 @@ absl::StatusOr<std::vector<CourseFacts>> CoursesAfter(Session& session, std::str
                                   return absl::OkStatus();
                                 }));
   ASSIGN_OR_RETURN(Courses courses, LoadCourses(session, site, ids));
+  RETURN_IF_ERROR(LoadCategoryPaths(session, site, courses));
   std::vector<CourseFacts> result;
   for (auto& [id, course] : courses) result.push_back(std::move(course));
   return result;
@@ -34,6 +35,7 @@ absl::StatusOr<std::vector<CourseFacts>> CoursesAfter(Session& session, std::str
 
 absl::StatusOr<std::optional<CourseFacts>> FindCourse(Session& session, std::string_view site, int64_t course) {
   ASSIGN_OR_RETURN(Courses courses, LoadCourses(session, site, {course}));
+  RETURN_IF_ERROR(LoadCategoryPaths(session, site, courses));
   CourseFacts& found = courses[course];
   if (!found.known) return std::optional<CourseFacts>();
   return std::optional<CourseFacts>(std::move(found));
