@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "moodle/cli_connection.h"
 #include "moodle/api/ws_client.h"
 #include "moodle/cli.h"
 #include "moodle/domain/bridge.h"
@@ -18,9 +19,6 @@
 
 namespace compagnon::moodle {
 namespace {
-
-// What a person reads at the terminal, in the verb's language.
-std::string Say(const Cli& cli, std::string_view french, std::string_view english) { return std::string(cli.locale == "en" ? english : french); }
 
 absl::Status Wrong(const Cli& cli, std::string_view french, std::string_view english) { return absl::InvalidArgumentError(Say(cli, french, english)); }
 
@@ -46,37 +44,6 @@ std::string Instant(const Cli& cli, int64_t us, const std::string& zone) {
   absl::TimeZone tz;
   if (!absl::LoadTimeZone(zone, &tz)) tz = absl::UTCTimeZone();
   return absl::FormatTime("%Y-%m-%d %H:%M:%S", absl::FromUnixMicros(us), tz);
-}
-
-absl::StatusOr<SiteRecord> Load(const Cli& cli, const std::string& code) {
-  SiteRecord record;
-  RETURN_IF_ERROR(cli.database->Read([&](store::Session& session) -> absl::Status {
-    ASSIGN_OR_RETURN(record, GetSite(session, code));
-    return absl::OkStatus();
-  }));
-  return record;
-}
-
-struct Connection {
-  SiteRecord record;
-  std::unique_ptr<WsClient> client;
-};
-
-absl::StatusOr<Connection> Connect(const Cli& cli, const std::string& code) {
-  Connection c;
-  ASSIGN_OR_RETURN(c.record, Load(cli, code));
-  if (c.record.config.url.empty()) {
-    return absl::FailedPreconditionError(Say(cli, "Ce site n'a pas d'adresse : il est rempli par des fichiers.", "This site has no address: it is filled from files."));
-  }
-  ASSIGN_OR_RETURN(const TokenSeal seal, TokenSeal::Open(cli.config->moodle.key_file, cli.config->data_dir));
-  WsOptions options;
-  options.url = c.record.config.url;
-  ASSIGN_OR_RETURN(options.token, seal.Unseal(code, c.record.config.sealed_token));
-  options.allow_private_addresses = cli.config->moodle.allow_private_addresses;
-  options.total_timeout = absl::Seconds(30);
-  options.attempts = 1;
-  c.client = NewWsClient(std::move(options), *cli.clock);
-  return c;
 }
 
 void Good(const Cli& cli, std::string_view french, std::string_view english) { *cli.out << "  ok   " << Say(cli, french, english) << "\n"; }
@@ -157,7 +124,7 @@ absl::Status ListSites(const Cli& cli) {
 
 absl::Status CheckSite(const Cli& cli, const std::string& code) {
   RETURN_IF_ERROR(MigrateMoodle(*cli.database));
-  ASSIGN_OR_RETURN(const Connection c, Connect(cli, code));
+  ASSIGN_OR_RETURN(const SiteConnection c, ConnectSite(cli, code));
   *cli.out << code << " : " << c.record.config.url << "\n";
   bool fine = true;
 
@@ -266,7 +233,7 @@ absl::Status CheckSite(const Cli& cli, const std::string& code) {
 
 absl::Status ConfirmSite(const Cli& cli, const std::string& code, SiteDecision decision) {
   RETURN_IF_ERROR(MigrateMoodle(*cli.database));
-  ASSIGN_OR_RETURN(const SiteRecord record, Load(cli, code));
+  ASSIGN_OR_RETURN(const SiteRecord record, LoadSite(cli, code));
   const std::string& problem = record.health.problem;
   const int64_t now_us = absl::ToUnixMicros(cli.clock->Now());
   const auto nothing = [&] {

@@ -94,7 +94,7 @@ absl::Status Directory::StartEpoch(store::Session& session, std::string_view sit
   return absl::OkStatus();
 }
 
-absl::Status Directory::RecomputeSite(store::Database& database, std::string_view site, int step) {
+absl::Status Directory::RecomputeSite(store::Database& database, std::string_view site, int step, bool tell_again) {
   std::set<int64_t> users;
   RETURN_IF_ERROR(database.Read([&](store::Session& session) -> absl::Status {
     ASSIGN_OR_RETURN(users, UsersOfSite(session, site));
@@ -106,6 +106,7 @@ absl::Status Directory::RecomputeSite(store::Database& database, std::string_vie
     for (; next != users.end() && some.size() < static_cast<size_t>(step); ++next) some.insert(*next);
     RETURN_IF_ERROR(database.Write([&](store::Session& session) -> absl::Status {
       ASSIGN_OR_RETURN(DirectoryBatch batch, DirectoryBatch::Begin(*this, session, site));
+      if (tell_again) batch.TellAgain();
       RETURN_IF_ERROR(batch.Load(some, {}));
       for (int64_t user : some) batch.TouchUser(user);
       return batch.Finish();

@@ -63,7 +63,8 @@ class Directory : public DirectoryWriter {
   absl::Status GiveRoles(store::Session& session, std::string_view site, const std::map<std::string, CourseRole, std::less<>>& roles);
 
   // Computes everything of a site again, in steps of `step` people, each in a transaction of its own: after the mapping changed.
-  absl::Status RecomputeSite(store::Database& database, std::string_view site, int step = 5000);
+  // `tell_again` publishes every state, also those that did not change: for a consumer that was added later.
+  absl::Status RecomputeSite(store::Database& database, std::string_view site, int step = 5000, bool tell_again = false);
 
  private:
   friend class DirectoryBatch;

@@ -171,7 +171,7 @@ absl::Status DirectoryBatch::PublishCourses() {
     std::string said = fmt::format("{}\x1f{}\x1f{}\x1f{}\x1f{}\x1f{}", course.short_name, course.full_name,
                                    course.start_day ? fmt::format("{}", *course.start_day) : "",
                                    course.end_day ? fmt::format("{}", *course.end_day) : "", zone_.name(), visible ? 1 : 0);
-    if (course.known && said == course.published) continue;
+    if (course.known && said == course.published && !tell_again_) continue;
     course.published = std::move(said);
     course.changed = course.known = true;
     event::v1::SlimEvent& slim = states.emplace_back();
@@ -283,7 +283,7 @@ absl::Status DirectoryBatch::PublishPeople(People& people) {
         }
       } else {
         e.person = before->second.person;
-        if (Same(e, before->second)) {
+        if (Same(e, before->second) && !tell_again_) {
           if (e.tutor != before->second.tutor || e.anomalies != before->second.anomalies || e.cohort.title != before->second.cohort.title) {
             before->second = e;
             person.published_changed = true;

@@ -23,6 +23,9 @@ class DirectoryBatch {
   PersonFacts& Person(int64_t user) { return people_.at(user); }
   CourseFacts& Course(int64_t course) { return courses_.at(course); }
 
+  // Publishes every state of what is touched, also those that did not change: for a consumer that was added later.
+  void TellAgain() { tell_again_ = true; }
+
   const SiteMapping& mapping() const { return *mapping_; }
   const absl::TimeZone& zone() const { return zone_; }
   store::Session& session() { return session_; }
@@ -60,6 +63,7 @@ class DirectoryBatch {
   std::set<int64_t> touched_, touched_courses_;
   std::map<int64_t, std::set<int64_t>> touched_sets_;
   bool all_ = false;
+  bool tell_again_ = false;
 };
 
 // "5=learner,4=tutor" for directory_site.role_map, and back.

@@ -78,12 +78,13 @@ bus::Message MessageOf(std::string_view site, const SlimEvent& event, std::strin
   return message;
 }
 
-absl::Status Publish(store::Session& session, std::string_view site, absl::Span<SlimEvent> events, std::vector<std::string> keys) {
+// `first_pos` not 0: positions of the site's stream are given from there instead of taken.
+absl::Status Publish(store::Session& session, std::string_view site, absl::Span<SlimEvent> events, std::vector<std::string> keys, int64_t first_pos = 0) {
   if (events.empty()) return absl::OkStatus();
   int64_t live = 0;
   for (const SlimEvent& event : events) live += event.stream().empty() || event.stream() == kSiteStream ? 1 : 0;
-  int64_t pos = 0;
-  if (live > 0) {
+  int64_t pos = first_pos;
+  if (live > 0 && first_pos == 0) {
     ASSIGN_OR_RETURN(pos, TakePositions(session, site, live));
   }
   std::vector<bus::Message> messages;
@@ -96,6 +97,62 @@ absl::Status Publish(store::Session& session, std::string_view site, absl::Span<
     messages.push_back(MessageOf(site, event, keys.empty() ? std::string() : std::move(keys[i])));
   }
   return bus::AppendToOutbox(session, messages);
+}
+
+struct Prepared {
+  std::vector<SlimEvent> events;
+  std::vector<std::string> keys;
+};
+
+absl::StatusOr<Prepared> Prepare(store::Session& session, std::string_view site, std::string_view stream, absl::Span<const MoodleEvent> events) {
+  Prepared out;
+  std::vector<SlimActivity> kept;
+  std::vector<const MoodleEvent*> sources;
+  kept.reserve(events.size());
+  sources.reserve(events.size());
+  std::vector<int64_t> users;
+  users.reserve(events.size() * 2);
+  for (const MoodleEvent& event : events) {
+    auto slim = ToSlim(event);
+    if (!slim) continue;
+    users.push_back(slim->user);
+    users.push_back(slim->related_user);
+    kept.push_back(*slim);
+    sources.push_back(&event);
+  }
+  if (kept.empty()) return out;
+  ASSIGN_OR_RETURN(const std::vector<int64_t> pseudonyms, PseudonymsOf(session, site, users));
+
+  out.events.resize(kept.size());
+  out.keys.resize(kept.size());
+  for (size_t i = 0; i < kept.size(); ++i) {
+    const SlimActivity& slim = kept[i];
+    SlimEvent& slim_event = out.events[i];
+    slim_event.set_stream(stream.data(), stream.size());
+    slim_event.set_pos(sources[i]->seq);
+    slim_event.set_occurred_us(slim.occurred_us);
+    slim_event.set_recorded_us(slim.recorded_us);
+    slim_event.set_clock_flagged(slim.clock_flagged);
+    event::v1::Activity& activity = *slim_event.mutable_activity();
+    activity.set_name(slim.name.data(), slim.name.size());
+    activity.set_person(pseudonyms[2 * i]);
+    activity.set_related_person(pseudonyms[2 * i + 1]);
+    activity.set_course(slim.course);
+    activity.set_crud(&slim.crud, 1);
+    activity.set_edulevel(slim.edulevel);
+    activity.set_context_level(slim.context_level);
+    activity.set_context_instance(slim.context_instance);
+    activity.set_object(slim.object);
+    activity.set_origin(static_cast<event::v1::Origin>(slim.origin));
+    activity.set_acted_by_other(slim.acted_by_other);
+    activity.set_anonymous(slim.anonymous);
+    activity.set_grade_item(slim.grade_item);
+    activity.set_score_milli(slim.score_milli);
+    activity.set_has_score(slim.has_score);
+    activity.set_completion_state(slim.completion_state);
+    out.keys[i] = RoutingKey(site, sources[i]->component, sources[i]->target, sources[i]->action);
+  }
+  return out;
 }
 
 }  // namespace
@@ -145,54 +202,33 @@ absl::Status PublishSlim(store::Session& session, std::string_view site, absl::S
 }
 
 absl::StatusOr<int64_t> PublishEvents(store::Session& session, std::string_view site, std::string_view stream, absl::Span<const MoodleEvent> events) {
-  std::vector<SlimActivity> kept;
-  std::vector<const MoodleEvent*> sources;
-  kept.reserve(events.size());
-  sources.reserve(events.size());
-  std::vector<int64_t> users;
-  users.reserve(events.size() * 2);
-  for (const MoodleEvent& event : events) {
-    auto slim = ToSlim(event);
-    if (!slim) continue;
-    users.push_back(slim->user);
-    users.push_back(slim->related_user);
-    kept.push_back(*slim);
-    sources.push_back(&event);
-  }
-  if (kept.empty()) return 0;
-  ASSIGN_OR_RETURN(const std::vector<int64_t> pseudonyms, PseudonymsOf(session, site, users));
+  ASSIGN_OR_RETURN(Prepared prepared, Prepare(session, site, stream, events));
+  RETURN_IF_ERROR(Publish(session, site, absl::MakeSpan(prepared.events), std::move(prepared.keys)));
+  return static_cast<int64_t>(prepared.events.size());
+}
 
-  std::vector<SlimEvent> messages(kept.size());
-  std::vector<std::string> keys(kept.size());
-  for (size_t i = 0; i < kept.size(); ++i) {
-    const SlimActivity& slim = kept[i];
-    SlimEvent& out = messages[i];
-    out.set_stream(stream.data(), stream.size());
-    out.set_pos(sources[i]->seq);
-    out.set_occurred_us(slim.occurred_us);
-    out.set_recorded_us(slim.recorded_us);
-    out.set_clock_flagged(slim.clock_flagged);
-    event::v1::Activity& activity = *out.mutable_activity();
-    activity.set_name(slim.name.data(), slim.name.size());
-    activity.set_person(pseudonyms[2 * i]);
-    activity.set_related_person(pseudonyms[2 * i + 1]);
-    activity.set_course(slim.course);
-    activity.set_crud(&slim.crud, 1);
-    activity.set_edulevel(slim.edulevel);
-    activity.set_context_level(slim.context_level);
-    activity.set_context_instance(slim.context_instance);
-    activity.set_object(slim.object);
-    activity.set_origin(static_cast<event::v1::Origin>(slim.origin));
-    activity.set_acted_by_other(slim.acted_by_other);
-    activity.set_anonymous(slim.anonymous);
-    activity.set_grade_item(slim.grade_item);
-    activity.set_score_milli(slim.score_milli);
-    activity.set_has_score(slim.has_score);
-    activity.set_completion_state(slim.completion_state);
-    keys[i] = RoutingKey(site, sources[i]->component, sources[i]->target, sources[i]->action);
-  }
-  RETURN_IF_ERROR(Publish(session, site, absl::MakeSpan(messages), std::move(keys)));
-  return static_cast<int64_t>(kept.size());
+absl::StatusOr<int64_t> RepublishEvents(store::Session& session, std::string_view site, int64_t first_pos, int64_t expected,
+                                        absl::Span<const MoodleEvent> events) {
+  ASSIGN_OR_RETURN(Prepared prepared, Prepare(session, site, kSiteStream, events));
+  const int64_t made = static_cast<int64_t>(prepared.events.size());
+  if (made == expected) RETURN_IF_ERROR(Publish(session, site, absl::MakeSpan(prepared.events), std::move(prepared.keys), first_pos));
+  return made;
+}
+
+absl::Status FillPositions(store::Session& session, std::string_view site, int64_t from, int64_t to, int64_t now_us) {
+  if (from > to) return absl::OkStatus();
+  SlimEvent filler;
+  filler.set_occurred_us(now_us);
+  filler.set_recorded_us(now_us);
+  filler.mutable_completeness();
+  RETURN_IF_ERROR(session.Query("SELECT day, pulled, counted FROM completeness WHERE site = :p1 ORDER BY day LIMIT 1", {{std::string(site)}}, [&](const store::Row& row) {
+    filler.mutable_completeness()->set_day(static_cast<int32_t>(row.Int(0)));
+    filler.mutable_completeness()->set_pulled(row.Int(1));
+    filler.mutable_completeness()->set_counted(row.Int(2));
+    return absl::OkStatus();
+  }));
+  std::vector<SlimEvent> events(static_cast<size_t>(to - from + 1), filler);
+  return Publish(session, site, absl::MakeSpan(events), {}, from);
 }
 
 absl::StatusOr<bool> PublishCompleteness(store::Session& session, std::string_view site, int64_t now_us) {

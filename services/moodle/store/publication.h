@@ -32,6 +32,14 @@ absl::Status PublishSlim(store::Session& session, std::string_view site, absl::S
 absl::StatusOr<int64_t> PublishEvents(store::Session& session, std::string_view site, std::string_view stream,
                                       absl::Span<const MoodleEvent> events);
 
+// Adds to the outbox again what PublishEvents made of `events` at first: the positions from `first_pos` on, none taken anew. Answers how
+// many it would publish; nothing is added unless that is `expected`.
+absl::StatusOr<int64_t> RepublishEvents(store::Session& session, std::string_view site, int64_t first_pos, int64_t expected,
+                                        absl::Span<const MoodleEvent> events);
+// Fills the positions [from, to] with a CompletenessState that is true and old: states published there were replaced since, and a
+// consumer applies a state only over an older one.
+absl::Status FillPositions(store::Session& session, std::string_view site, int64_t from, int64_t to, int64_t now_us);
+
 // Highest pos given out in the site's stream "site", 0 when none; the counter row stays locked until the transaction ends.
 absl::StatusOr<int64_t> LastSitePos(store::Session& session, std::string_view site);
 

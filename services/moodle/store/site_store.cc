@@ -165,8 +165,8 @@ absl::Status AddSlimPage(Session& session, std::string_view site, const SlimPage
 absl::StatusOr<std::vector<SlimPage>> SlimPages(Session& session, std::string_view site, std::string_view epoch, int64_t recorded_from_us) {
   std::vector<SlimPage> out;
   RETURN_IF_ERROR(session.Query(
-      "SELECT epoch, first_seq, last_seq, first_pos, events, last_recorded_us FROM slim_page WHERE site = :p1 AND epoch = :p2 AND last_recorded_us >= :p3 "
-      "ORDER BY first_seq",
+      "SELECT epoch, first_seq, last_seq, first_pos, events, last_recorded_us FROM slim_page WHERE site = :p1 AND (:p2 = '' OR epoch = :p2) AND last_recorded_us >= :p3 "
+      "ORDER BY first_pos",
       {{Text(site), Text(epoch), recorded_from_us}}, [&](const Row& row) {
         out.push_back({row.Text(0), row.Int(1), row.Int(2), row.Int(3), row.Int(4), row.Int(5)});
         return absl::OkStatus();

@@ -85,6 +85,7 @@ struct SlimPage {
   int64_t first_seq = 0, last_seq = 0, first_pos = 0, events = 0, last_recorded_us = 0;
 };
 absl::Status AddSlimPage(store::Session& session, std::string_view site, const SlimPage& page);
+// By position. `epoch` "" = every epoch.
 absl::StatusOr<std::vector<SlimPage>> SlimPages(store::Session& session, std::string_view site, std::string_view epoch, int64_t recorded_from_us);
 
 absl::Status AddRejected(store::Session& session, std::string_view site, std::string_view epoch, absl::Span<const RejectedRow> rows, int64_t now_us);
