@@ -5,12 +5,9 @@
 
 #include <cstdio>
 #include <memory>
-#include <utility>
 
-#include "absl/time/civil_time.h"
-#include "absl/time/time.h"
 #include "moodle_double/simulation/concat.h"
-#include "moodle_double/simulation/json_text.h"
+#include "moodle_double/simulation/log_files.h"
 #include "platform/base/ids.h"
 #include "platform/base/status.h"
 
@@ -105,14 +102,6 @@ class FileSink : public EventSink {
   SimulateResult result_;
 };
 
-std::string Day(int64_t second, const absl::TimeZone& zone) {
-  if (second == 0) return "";
-  const absl::CivilDay day = absl::ToCivilDay(absl::FromUnixSeconds(second), zone);
-  char text[16];
-  std::snprintf(text, sizeof text, "%04d-%02d-%02d", static_cast<int>(day.year()), day.month(), day.day());
-  return text;
-}
-
 absl::Status WriteFile(const std::string& path, const std::string& text) {
   LineFile file(path);
   if (!file.open()) return Failed("could not open", path);
@@ -120,44 +109,9 @@ absl::Status WriteFile(const std::string& path, const std::string& text) {
   return file.Finish(nullptr);
 }
 
-// The values dimensions.toml gives them, so that a site filled from files and one read over the bridge give the same figures.
-std::string_view Mapped(std::string_view written) {
-  static constexpr std::pair<std::string_view, std::string_view> kValues[] = {
-      {"Femme", "F"}, {"Homme", "M"}, {"Autre", "other"}, {"urbain", "urban"}, {"périurbain", "periurban"}};
-  for (const auto& [from, to] : kValues) {
-    if (from == written) return to;
-  }
-  return written;
-}
-
-// people.csv, courses.csv and assessments.csv in the columns an import of a log understands.
 absl::Status WriteFiles(const World& world, const std::string& dir) {
-  absl::TimeZone zone;
-  if (!absl::LoadTimeZone(world.zone(), &zone)) return absl::InvalidArgumentError("unknown time zone " + world.zone());
-  std::string people = "id,sex,birth_date,country,area,operator\n";
-  for (const User& user : world.users()) {
-    if (user.id > World::kServiceAccount && user.created != 0) {
-      people += Concat(user.id, ",", Mapped(user.sex), ",", user.birth, ",", user.country, ",", Mapped(user.area), ",", user.operator_name, "\n");
-    }
-  }
-  RETURN_IF_ERROR(WriteFile(dir + "/people.csv", people));
-  std::string courses = "id,shortname,startdate,enddate\n";
-  for (const Course& course : world.courses()) {
-    if (course.id == 1) continue;
-    courses += Concat(course.id, ",", course.shortname, ",", Day(course.start, zone), ",", Day(course.end, zone), "\n");
-  }
-  RETURN_IF_ERROR(WriteFile(dir + "/courses.csv", courses));
-  std::string items = "cmid,itemid,courseid,type,due,grademax,gradepass\n";
-  for (const Module& module : world.modules()) {
-    if (module.item == 0) continue;
-    const GradeItem& item = world.grade_item(module.item);
-    items += Concat(module.id, ",", item.id, ",", module.course, ",", ModuleName(module.kind), ",", Day(module.due, zone), ",");
-    AppendThousandths(item.max, &items);
-    items.push_back(',');
-    AppendThousandths(item.pass, &items);
-    items.push_back('\n');
-  }
-  return WriteFile(dir + "/assessments.csv", items);
+  for (const char* name : {"people.csv", "courses.csv", "assessments.csv"}) RETURN_IF_ERROR(WriteFile(dir + "/" + name, FileBesideLog(world, name)));
+  return absl::OkStatus();
 }
 
 }  // namespace

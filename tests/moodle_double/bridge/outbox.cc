@@ -141,6 +141,10 @@ int64_t Outbox::oldest_unsent_us() const {
 std::vector<DayCount> Outbox::counts() const { return Named(rows_of_day_); }
 std::vector<DayCount> Outbox::left_out() const { return Named(left_out_of_day_); }
 
+void Outbox::ForEach(const std::function<void(const std::string& content)>& take) const {
+  for (size_t i = static_cast<size_t>(pruned_); i < rows_.size(); ++i) take("{" + Unescaped(rows_[i].escaped));
+}
+
 void Outbox::CountOwnCall(int64_t now_us) { ++left_out_of_day_[now_us / kDayUs]; }
 
 int64_t Outbox::Redact(int64_t user) {

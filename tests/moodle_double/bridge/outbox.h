@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -60,6 +61,9 @@ class Outbox : public EventSink {
   std::vector<DayCount> counts() const;
   std::vector<DayCount> left_out() const;
   int64_t faults() const { return faults_; }
+
+  // The stored bytes of every row of this epoch that is still kept, in order.
+  void ForEach(const std::function<void(const std::string& content)>& take) const;
 
   // A call of the suite's own: counted, and no row.
   void CountOwnCall(int64_t now_us);

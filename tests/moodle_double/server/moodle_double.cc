@@ -96,7 +96,9 @@ void MoodleDouble::Live() {
     std::this_thread::sleep_for(std::chrono::milliseconds(kStepMs));
     const int64_t real_us = absl::ToUnixMicros(clock_.Now());
     const int64_t again = listen_again_us_;
-    if (again != 0 && real_us >= again) {
+    if (refuse_.exchange(false)) {
+      server_->Refuse();
+    } else if (again != 0 && real_us >= again) {
       listen_again_us_ = 0;
       if (absl::Status status = server_->Listen(); !status.ok()) Log(LogLevel::kError, "the double cannot listen again");
     }
@@ -119,6 +121,11 @@ void MoodleDouble::Live() {
 std::string MoodleDouble::Url(std::string_view code) const { return Concat("http://", options_.address, ":", port(), "/", code); }
 std::string MoodleDouble::Token(std::string_view code) const { return site(code) == nullptr ? "" : site(code)->token(); }
 
+std::string MoodleDouble::File(std::string_view code, std::string_view name) const {
+  SiteDouble* asked = site(code);
+  return asked == nullptr ? "" : asked->File(name);
+}
+
 SiteDouble* MoodleDouble::site(std::string_view code) const {
   for (const auto& site : sites_) {
     if (site->code() == code) return site.get();
@@ -138,7 +145,7 @@ HttpReply MoodleDouble::Control(std::string_view action, std::string_view query)
   if (action == "refuse") {
     // The whole port: connections are refused for so many real seconds. The caller's own connection ends with them.
     listen_again_us_ = absl::ToUnixMicros(clock_.Now()) + form.Int("seconds", 1) * 1'000'000;
-    std::thread([this] { server_->Refuse(); }).detach();
+    refuse_ = true;
     return Plain(200, R"({"ok":true})");
   }
   if (action == "errors") {
@@ -152,6 +159,11 @@ HttpReply MoodleDouble::Control(std::string_view action, std::string_view query)
     return Plain(200, out + "]}");
   }
   const std::string code = form.Text("site");
+  if (action == "file") {
+    HttpReply reply = Plain(200, File(code.empty() ? sites_.front()->code() : code, form.Text("name")));
+    reply.type = "text/plain; charset=utf-8";
+    return reply.body.empty() ? Refused(absl::NotFoundError("no such file")) : reply;
+  }
   std::string answer;
   for (const auto& site : sites_) {
     if (!code.empty() && site->code() != code) continue;

@@ -56,6 +56,10 @@ class MoodleDouble {
   std::string Token(std::string_view code) const;
   SiteDouble* site(std::string_view code) const;  // nullptr when there is none
 
+  // What a plain script needs to compute a site's figures itself: the history as a log, and the files beside it.
+  // `name` is log.jsonl, people.csv, courses.csv or assessments.csv; "" for another.
+  std::string File(std::string_view code, std::string_view name) const;
+
   // As POST /control/ACTION?... does, without a network. The body is JSON.
   HttpReply Control(std::string_view action, std::string_view query);
   int64_t NowUs() const;
@@ -73,6 +77,7 @@ class MoodleDouble {
   std::unique_ptr<HttpServer> server_;
   std::atomic<int64_t> live_per_1000_s_{0};
   std::atomic<bool> ready_{false}, stopping_{false};
+  std::atomic<bool> refuse_{false};
   std::atomic<int64_t> listen_again_us_{0};
   std::thread live_;
 };

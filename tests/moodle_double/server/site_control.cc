@@ -5,6 +5,7 @@
 #include "moodle_double/server/site_double.h"
 #include "moodle_double/simulation/concat.h"
 #include "moodle_double/simulation/json_text.h"
+#include "moodle_double/simulation/log_files.h"
 #include "platform/base/ids.h"
 
 namespace compagnon::moodle_double {
@@ -206,6 +207,28 @@ absl::StatusOr<std::string> SiteDouble::Control(std::string_view action, const F
     return Done();
   }
   return absl::NotFoundError(Concat("no such action: ", action));
+}
+
+std::string SiteDouble::File(std::string_view name) {
+  std::lock_guard lock(mutex_);
+  if (name != "log.jsonl") return FileBesideLog(simulation_->world(), name);
+  std::string out;
+  int64_t id = 0;
+  outbox_.ForEach([&](const std::string& content) {
+    ++id;
+    const auto row = nlohmann::ordered_json::parse(content, nullptr, false);
+    if (!row.is_object() || !row.contains("eventname") || row.value("timecreated", int64_t{-1}) < 0) return;  // a provoked row
+    nlohmann::ordered_json line = {{"id", id}};
+    for (const char* field : {"eventname", "component", "action", "target", "objecttable", "objectid", "crud", "edulevel", "contextid",
+                              "contextlevel", "contextinstanceid", "userid", "courseid", "relateduserid", "anonymous"}) {
+      line[field] = row[field];
+    }
+    line["other"] = row["other"].dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+    for (const char* field : {"timecreated", "origin", "ip", "realuserid"}) line[field] = row[field];
+    out += line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+    out.push_back('\n');
+  });
+  return out;
 }
 
 std::string SiteDouble::Describe(int64_t now_us) {

@@ -162,6 +162,7 @@ HttpReply SiteDouble::Answer(const std::string& function, const Form& form, int6
   if (form.Text("wstoken") != options_.token) return Recorded("error-bad-token");
   if (function.empty()) return Recorded("error-missing-function");
   if (form.Text("moodlewsrestformat") != "json") return Recorded("error-xml-default-format");
+  if (!DeclaresAll(function, form)) return Recorded("error-unexpected-key");
   if (function.starts_with("local_compagnon_")) {
     // Counted, and no row: outside the promise.
     outbox_.CountOwnCall(now_us);

@@ -50,8 +50,12 @@ class SiteDouble {
 
   // What tests ask for; names and parameters in README.md. NOT_FOUND for an unknown action.
   absl::StatusOr<std::string> Control(std::string_view action, const Form& form, int64_t now_us);
-  // JSON: rows, epoch, marks, calls per function, sizes of the tables, the real figures a page should show.
+  // JSON: rows, epoch, marks, calls per function, sizes of the tables.
   std::string Describe(int64_t now_us);
+
+  // log.jsonl (logstore_standard_log rows of everything up to now, but for what the bridge never keeps: who answered anonymously),
+  // people.csv, courses.csv, assessments.csv; "" for another name.
+  std::string File(std::string_view name);
 
   // Instant of the last thing the journal holds, 0 when there was none.
   int64_t resumed_us() const { return resumed_us_; }

@@ -44,7 +44,7 @@ const EventType kGradeItemCreated{"\\core\\event\\grade_item_created", "core", "
 const EventType kGradeItemUpdated{"\\core\\event\\grade_item_updated", "core", "updated", "grade_item", "grade_items", 'u', 0, 50};
 const EventType kMessageSent{"\\core\\event\\message_sent", "core", "sent", "message", "messages", 'c', 0, 10};
 const EventType kUserListViewed{"\\core\\event\\user_list_viewed", "core", "viewed", "user_list", "course", 'r', 0, 50};
-const EventType kUserProfileViewed{"\\core\\event\\user_profile_viewed", "core", "viewed", "user_profile", "user", 'r', 0, 50};
+const EventType kUserProfileViewed{"\\core\\event\\user_profile_viewed", "core", "viewed", "user_profile", "user", 'r', 0, 30};
 const EventType kWebserviceCalled{
     "\\core\\event\\webservice_function_called", "core", "called", "webservice_function", "", 'r', 0, 10};
 const EventType kBadgeAwarded{"\\core\\event\\badge_awarded", "core", "awarded", "badge", "badge", 'u', 2, 50};

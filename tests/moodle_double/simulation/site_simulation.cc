@@ -178,7 +178,7 @@ void SiteSimulation::Apply(const Happening& h) {
     case Act::kCreateUser: return world_.CreateUser(h.what, coordinator);
     case Act::kUpdateUser: {
       if (world_.user(h.what).deleted) return;
-      return world_.UpdateUser(h.what, coordinator);
+      return world_.CorrectUser(h.what, coordinator);
     }
     case Act::kDeleteUser: return world_.DeleteUser(h.what, Moment{h.us, World::kAdmin, Origin::kWeb, 0});
     case Act::kEnrol: {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "moodle_double/simulation/concat.h"
 #include "moodle_double/simulation/json_text.h"
 
 namespace compagnon::moodle_double {
@@ -295,8 +296,13 @@ int World::FindParticipation(int64_t whom, int64_t in) const {
   return -1;
 }
 
-void World::UpdateUser(int64_t whom, const Moment& by) {
+void World::CorrectUser(int64_t whom, const Moment& by) {
   User& row = mutable_user(whom);
+  if (row.birth.empty()) {
+    row.birth = Concat(1980 + whom % 25, "-0", 1 + whom % 9, "-", 10 + whom % 18);
+  } else {
+    row.area = row.area == "rural" ? "périurbain" : "rural";
+  }
   row.modified = by.us / 1'000'000;
   Event event = Start(event_type::kUserUpdated, by);
   event.object_id = event.related_user = event.context_instance = whom;

@@ -155,7 +155,8 @@ class World {
   void SetSuspended(int participation, bool suspended, const Moment& by);
   void Unenrol(int participation, std::string_view method, const Moment& by);
   void JoinGroup(int participation, int64_t group, const Moment& by);
-  void UpdateUser(int64_t user, const Moment& by);
+  // Somebody in the office corrects what a person's profile says: a missing birth date, or the area.
+  void CorrectUser(int64_t user, const Moment& by);
   void DeleteUser(int64_t user, const Moment& by);
   void MoveCourseEnd(int64_t course, int64_t end, const Moment& by);
 

@@ -128,7 +128,8 @@ TEST_CASE("tokens and forms are judged as Moodle judges them") {
   CHECK(Post(url, {{"wstoken", "wrong"}, {"wsfunction", kSiteInfo}, {"moodlewsrestformat", "json"}}).ErrorCode() == "invalidtoken");
   CHECK(caller.Call("").ErrorCode() == "invalidparameter");
   CHECK(caller.Call("core_nosuch_function").ErrorCode() == "invalidrecord");
-  CHECK(caller.Call("local_compagnon_status", {{"epoch", "x"}}).ErrorCode().empty());
+  CHECK(caller.Call("local_compagnon_status", {{"epoch", "x"}}).ErrorCode() == "invalidparameter");
+  CHECK(caller.Call("core_enrol_get_users_courses", {{"userid", "10"}, {"course", "2"}}).ErrorCode() == "invalidparameter");
   CHECK(caller.Call("local_compagnon_pull_events", {{"subscriber", "s"}, {"epoch", ""}, {"after", "0"}, {"since", "1"}}).ErrorCode() == "invalidparameter");
   CHECK(Post(url, {{"wstoken", caller.moodle().Token("sn1")}, {"wsfunction", "x"}}).type.find("xml") != std::string::npos);
   CHECK(Post(caller.moodle().Url("sn1") + "/somewhere", {}).status == 404);

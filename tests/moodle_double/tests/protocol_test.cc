@@ -5,6 +5,7 @@
 
 #include "moodle_double/bridge/export.h"
 #include "moodle_double/tests/caller.h"
+#include "moodle_double/tests/recorded_events.h"
 #include "platform/base/ids.h"
 
 namespace compagnon::moodle_double {
@@ -337,6 +338,33 @@ TEST_CASE("answers and rows conform to the schemas of the protocol") {
     INFO(kind);
     for (const Json& row : Lines(exported)) Conforms(row["state"], kinds[std::string(kind)]);
   }
+}
+
+TEST_CASE("the log of a running site is what simulate writes for the same seed") {
+  Caller caller;
+  caller.Control("pause");
+  const std::string log = caller.moodle().File("sn1", "log.jsonl");
+  SiteParameters site = TestSite(25, 4, 3);
+  KeptEvents kept;
+  SiteSimulation simulation(site, &kept);
+  simulation.AdvanceTo(kTestNow * 1'000'000);
+  size_t at = 0;
+  int64_t id = 0;
+  for (const Event& event : kept.events) {
+    std::string expected;
+    AppendLogRow(event, ++id, &expected);
+    const size_t end = log.find('\n', at);
+    REQUIRE(end != std::string::npos);
+    Json real = Json::parse(log.substr(at, end - at)), simulated = Json::parse(expected);
+    at = end + 1;
+    if (event.anonymous || event.type == &event_type::kUserLoggedOut) continue;
+    real["other"] = Json::parse(real["other"].get<std::string>());
+    simulated["other"] = Json::parse(simulated["other"].get<std::string>());
+    CHECK(real == simulated);
+  }
+  CHECK(caller.moodle().File("sn1", "people.csv").starts_with("id,sex"));
+  CHECK(caller.moodle().File("sn1", "courses.csv").starts_with("id,shortname"));
+  CHECK(caller.moodle().File("sn1", "secrets.csv").empty());
 }
 
 TEST_CASE("writing back is off") {
