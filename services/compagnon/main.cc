@@ -12,7 +12,9 @@ int main(int argc, char** argv) {
   compagnon::AddServe(app, invocation);
   compagnon::AddConfig(app, invocation);
   compagnon::AddProbe(app, invocation);
+  compagnon::AddSignIn(app, invocation);
   compagnon::AddMoodleVerbs(app, invocation);
+  compagnon::AddSimulate(app, invocation);
   compagnon::AddVersion(app, invocation);
   compagnon::AddCompletion(app, invocation);
   compagnon::AddMan(app, invocation);
