@@ -23,7 +23,7 @@ namespace {
 // Partitions are made this many months ahead; months further away are made when an event needs them.
 constexpr int32_t kMonthsAhead = 2;
 // A pass that took long is followed by this many times as long a rest, so that counting never takes the machine from ingest.
-constexpr int kRestPerWork = 4;
+constexpr int kRestPerWork = 2;
 
 class AnalyticsModule final : public Module {
  public:

@@ -519,11 +519,13 @@ class CourseCount {
       // Weeks that lie outside the coverage by now have no figures any more.
       RETURN_IF_ERROR(session_.Query(columns, {site_, course_}, read));
     } else {
-      for (const int32_t week : weeks) {
-        for (const int64_t split : {0, 1}) {
-          RETURN_IF_ERROR(session_.Query(columns + " AND split = :p3 AND week = :p4", {site_, course_, split, int64_t{week}}, read));
-        }
+      const int32_t first = weeks.size() > 1 ? *std::next(weeks.begin()) : 0;  // after kWholeHistory
+      const int32_t last = weeks.size() > 1 ? *weeks.rbegin() : -1;
+      for (const int64_t split : {0, 1}) {
+        RETURN_IF_ERROR(session_.Query(columns + " AND split = :p3 AND (week = -1 OR week BETWEEN :p4 AND :p5)",
+                                       {site_, course_, split, int64_t{first}, int64_t{last}}, read));
       }
+      std::erase_if(before, [&](const auto& cell) { return !weeks.contains(cell.first.week); });
     }
     static constexpr std::array<std::string_view, 11> kColumns = {"site", "course", "split", "week", "indicator", "cohort",
                                                                   "sex", "age", "country", "numerator", "denominator"};

@@ -1,0 +1,2 @@
+#!/usr/bin/env bash
+exec build/release/tests/bench/figures_bench "$@"
