@@ -2,6 +2,7 @@
 #include "integration/program.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
