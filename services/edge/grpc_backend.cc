@@ -65,6 +65,13 @@ Ratio ToRatio(const pb::Figure& figure) {
   return ratio;
 }
 
+// A figure the module left out is "not computable", never 0.
+Ratio ToRatio(bool given, const pb::Figure& figure) {
+  Ratio none;
+  none.has_denominator = true;
+  return given ? ToRatio(figure) : none;
+}
+
 SiteInfo ToSite(const dir::Site& site) {
   SiteInfo info;
   info.name = site.name();
@@ -108,11 +115,11 @@ CohortLine ToLine(const pb::CohortSummary& summary) {
   line.course_full_name = summary.course_full_name();
   line.cohort = summary.cohort();
   line.open = summary.open();
-  line.active = ToRatio(summary.active());
-  line.active_before = ToRatio(summary.active_before());
-  line.started = ToRatio(summary.started());
-  line.completed = ToRatio(summary.completed());
-  line.dropped_out = ToRatio(summary.dropped_out());
+  line.active = ToRatio(summary.has_active(), summary.active());
+  line.active_before = ToRatio(summary.has_active_before(), summary.active_before());
+  line.started = ToRatio(summary.has_started(), summary.started());
+  line.completed = ToRatio(summary.has_completed(), summary.completed());
+  line.dropped_out = ToRatio(summary.has_dropped_out(), summary.dropped_out());
   line.newly_enrolled = summary.newly_enrolled();
   line.newly_completed = summary.newly_completed();
   line.last_action_us = summary.last_action_us();
@@ -152,6 +159,14 @@ Split ToSplit(const pb::QueryFiguresResponse& answer, std::string dimension, con
     };
     std::stable_sort(split.rows.begin(), split.rows.end(),
                      [&](const Split::Row& a, const Split::Row& b) { return size(a) > size(b); });
+  }
+  if (split.dimension == "age") {
+    // "< 18" before the bands that begin with a number, "> 35" after them.
+    const auto place = [](const Split::Row& row) {
+      return row.value.starts_with('<') ? 0 : row.value.starts_with('>') ? 2 : 1;
+    };
+    std::stable_sort(split.rows.begin(), split.rows.end(),
+                     [&](const Split::Row& a, const Split::Row& b) { return place(a) < place(b); });
   }
   // Unknown comes last, however large: it is no value among others.
   std::stable_partition(split.rows.begin(), split.rows.end(), [](const Split::Row& row) { return !row.value.empty(); });

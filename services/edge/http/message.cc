@@ -3,15 +3,9 @@
 #include "edge/http/ascii_text.h"
 
 namespace compagnon::edge {
-namespace {
-
-void RequireFieldValue(std::string_view value) {
-  if (value.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos) {
-    Die("a response header holds a line break");
-  }
+bool IsFieldValue(std::string_view value) {
+  return value.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
 }
-
-}  // namespace
 
 std::string_view Headers::Get(std::string_view name) const {
   for (const auto& [key, value] : fields_) {
@@ -33,7 +27,6 @@ void Headers::Set(std::string_view name, std::string value) {
 }
 
 void Headers::Add(std::string_view name, std::string value) {
-  RequireFieldValue(value);
   fields_.emplace_back(std::string(name), std::move(value));
 }
 

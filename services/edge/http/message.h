@@ -13,13 +13,16 @@
 
 namespace compagnon::edge {
 
+// False when a value holds CR, LF or NUL: such a request is refused, and such a field of ours is not sent.
+bool IsFieldValue(std::string_view value);
+
 // Fields of a message. Names compare without case; order is kept; a name may occur more than once.
 class Headers {
  public:
   // First value of `name`, "" when absent.
   std::string_view Get(std::string_view name) const;
   bool Has(std::string_view name) const;
-  // Replaces every value of `name`. A value holding CR, LF or NUL stops the process: it could only come from our own code.
+  // Replaces every value of `name`.
   void Set(std::string_view name, std::string value);
   void Add(std::string_view name, std::string value);
   void Remove(std::string_view name);

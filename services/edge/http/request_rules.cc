@@ -146,6 +146,9 @@ int CheckRequest(std::string_view method, std::string_view target, const Headers
   size_t bytes = 0;
   for (const auto& [name, value] : headers.all()) bytes += name.size() + value.size() + 4;
   if (bytes > limits.header_bytes || headers.all().size() > limits.header_count) return 431;
+  for (const auto& field : headers.all()) {
+    if (!IsFieldValue(field.second)) return 400;
+  }
   // A body without a length announced cannot be bounded before it is in memory.
   if (headers.Has("transfer-encoding")) return 411;
   if (headers.Has("expect")) return 417;

@@ -22,7 +22,7 @@ void AddSecurityHeaders(const ResponsePolicy& policy, absl::Time now, Response* 
               "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
               "form-action 'self'; frame-ancestors 'none'; base-uri 'none'");
   headers.Set("X-Content-Type-Options", "nosniff");
-  headers.Set("Referrer-Policy", "no-referrer");
+  if (!headers.Has("Referrer-Policy")) headers.Set("Referrer-Policy", "no-referrer");
   headers.Set("Cross-Origin-Opener-Policy", "same-origin");
   headers.Set("Cross-Origin-Resource-Policy", "same-origin");
   headers.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()");

@@ -8,10 +8,7 @@ WorkerPool::WorkerPool(int threads, size_t queue_limit) : queue_limit_(queue_lim
   for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Run(); });
 }
 
-WorkerPool::~WorkerPool() {
-  Stop();
-  for (std::thread& thread : threads_) thread.join();
-}
+WorkerPool::~WorkerPool() { Join(); }
 
 bool WorkerPool::TrySubmit(std::function<void()> job) {
   {
@@ -23,12 +20,15 @@ bool WorkerPool::TrySubmit(std::function<void()> job) {
   return true;
 }
 
-void WorkerPool::Stop() {
+void WorkerPool::Join() {
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
   }
   ready_.notify_all();
+  for (std::thread& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
 }
 
 size_t WorkerPool::queued() const {

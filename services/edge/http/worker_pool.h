@@ -14,15 +14,14 @@ namespace compagnon::edge {
 class WorkerPool {
  public:
   WorkerPool(int threads, size_t queue_limit);
-  // Finishes what is queued, then joins.
-  ~WorkerPool();
+  ~WorkerPool();  // as Join()
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
   // False when the queue is full or the pool stops: the caller answers "503, come back" at once. Jobs must not throw.
   bool TrySubmit(std::function<void()> job);
-  // Takes nothing more; what is queued still runs. Idempotent.
-  void Stop();
+  // Takes nothing more, finishes what is queued and ends the threads. Not from a job. Idempotent.
+  void Join();
   // Waiting jobs, for metrics.
   size_t queued() const;
 

@@ -7,7 +7,7 @@
 
 namespace compagnon::edge {
 
-// One bar: `value` filled inside a frame of `whole` (the denominator; 0 = no frame).
+// One bar: `value` filled up under a mark at `whole` (the denominator; 0 = no mark).
 struct Bar {
   int64_t value = 0;
   int64_t whole = 0;
@@ -18,17 +18,18 @@ struct Bar {
 // shrinks. Each path is the d attribute of one <path>: a whole chart is four elements, however many weeks it shows.
 struct BarChart {
   int width = 0, height = 0;
-  int64_t top = 0;    // the value at the upper edge: 1, 2 or 5 times a power of ten, or the next multiple that fits
-  std::string whole;  // frames
+  int64_t top = 0;    // the value at the upper edge, RoundTop of the largest
+  std::string whole;  // marks
   std::string value;
   std::string weak;
   std::string grid;   // half and top
 };
 
+// The axis has room for at least `slots` bars; fewer stand at its newest end.
 // `mirrored` runs time from right to left, as Arabic reads. A value above 0 is never drawn lower than one unit.
-BarChart DrawBars(const std::vector<Bar>& bars, int width, int height, bool mirrored);
+BarChart DrawBars(const std::vector<Bar>& bars, size_t slots, int width, int height, bool mirrored);
 
-// The smallest of 1, 2, 4, 5, 6, 8, 10 times a power of ten that is >= `value` and even from 2 on; at least 2.
+// The upper end of an axis: the next round even number >= `value`, at least 2, so that its half is whole.
 int64_t RoundTop(int64_t value);
 
 }  // namespace compagnon::edge

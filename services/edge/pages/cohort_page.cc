@@ -13,6 +13,7 @@ namespace {
 constexpr const char* kKeyFigures[] = {"2", "2open", "9", "7", "17", "21", "38"};
 constexpr const char* kSplitFigures[] = {"2", "9", "7", "17", "21"};
 constexpr size_t kChartWeeks = 26;      // half a year; the table and the CSV hold no more and all
+constexpr size_t kFewestSlots = 8;    // a young cohort has thin bars too
 constexpr size_t kSplitRows = 15;
 constexpr int64_t kActiveDays = 7;      // an action so recent is simply "active"
 constexpr int64_t kSilentDays = 21;     // from here the line stands out, as indicator 22 counts
@@ -54,6 +55,10 @@ View Keys(const Format& format, const CohortPage& page, const absl::TimeZone& zo
     } else {
       std::string data = CompletenessOf(format, ratio->completeness_bp);
       if (indicator == "9") data = format.WeekSpan(ratio->week) + " · " + data;
+      if (ratio->watermark_us != 0 && ratio->watermark_us != page.watermark_us) {
+        const std::string when = format.DateTime(absl::FromUnixMicros(ratio->watermark_us), zone);
+        data += " · " + format.texts().Text("figure.until", {{"when", when}});
+      }
       figure.Set("data", std::move(data));
     }
     SetCsv(format, page, indicator, name, &figure);
@@ -84,7 +89,7 @@ View Activity(const Format& format, const CohortPage& page, const absl::TimeZone
     rows.push_back(std::move(row));
   }
   std::reverse(rows.begin(), rows.end());
-  const BarChart chart = DrawBars(bars, 600, 200, format.language() == Language::kArabic);
+  const BarChart chart = DrawBars(bars, kFewestSlots, 600, 200, format.language() == Language::kArabic);
   View activity;
   activity.Set("label", format.Count("cohort.chart", bars.size(), {{"most", format.Number(most)}}));
   activity.Set("top", format.Number(chart.top)).Set("half", format.Number(chart.top / 2));
@@ -199,7 +204,7 @@ View CohortView(const Format& format, const CohortPage& page) {
   View view;
   const std::string& title = page.course_full_name.empty() ? page.course_short_name : page.course_full_name;
   view.Set("heading", title.empty() ? page.name : DisplayName(title));
-  view.Set("subtitle", CohortTitle(format, page.cohort) + " · " + TitleOf(page.site));
+  view.Set("cohort_title", CohortTitle(format, page.cohort)).Set("site_title", TitleOf(page.site));
 
   View::List notes;
   const auto note = [&](std::string_view key) {
@@ -222,7 +227,7 @@ View CohortView(const Format& format, const CohortPage& page) {
       const std::string when = format.DateTime(absl::FromUnixMicros(page.watermark_us), zone);
       view.Set("known", page.site.time_zone.empty()
                             ? texts.Text("cohort.known_utc", {{"when", when}})
-                            : texts.Text("cohort.known", {{"when", when}, {"zone", page.site.time_zone}}));
+                            : texts.Text("cohort.known", {{"when", when}, {"zone", format.Foreign(page.site.time_zone)}}));
     }
     view.Set("keys", Keys(format, page, zone));
     if (!page.weekly_active.empty()) view.Set("activity", Activity(format, page, zone));

@@ -7,7 +7,9 @@ namespace compagnon::edge {
 namespace {
 
 constexpr char kNarrowSpace[] = "\u202f";
-constexpr char kLeftToRight[] = "\u200e";
+constexpr char kIsolateLeftToRight[] = "\u2066";
+constexpr char kIsolate[] = "\u2068";
+constexpr char kEndIsolate[] = "\u2069";
 constexpr char kMinus[] = "\u2212";
 
 std::string Grouped(uint64_t n, std::string_view separator) {
@@ -47,14 +49,20 @@ bool IsInvisibleControl(uint32_t point) {
 std::string Format::Number(int64_t n) const {
   const uint64_t magnitude = n < 0 ? 0 - static_cast<uint64_t>(n) : static_cast<uint64_t>(n);
   const std::string digits = Grouped(magnitude, language() == Language::kEnglish ? "," : kNarrowSpace);
-  if (n >= 0) return digits;
-  return (language() == Language::kArabic ? kLeftToRight : "") + std::string(kMinus) + digits;
+  return n < 0 ? LeftToRight(kMinus + digits) : digits;
+}
+
+std::string Format::LeftToRight(std::string text) const {
+  return language() == Language::kArabic ? kIsolateLeftToRight + text + kEndIsolate : text;
+}
+
+std::string Format::Foreign(std::string_view text) const {
+  return language() == Language::kArabic ? kIsolate + std::string(text) + kEndIsolate : std::string(text);
 }
 
 std::string Format::Signed(int64_t n) const {
   if (n < 0) return Number(n);
-  const std::string sign = n == 0 ? "±" : "+";
-  return (language() == Language::kArabic ? kLeftToRight : "") + sign + Number(n);
+  return LeftToRight((n == 0 ? "±" : "+") + Number(n));
 }
 
 std::string Format::Percent(int64_t numerator, int64_t denominator) const {
@@ -72,7 +80,7 @@ std::string Format::Percent(int64_t numerator, int64_t denominator) const {
     case Language::kEnglish: return bound + Number(percent) + "%";
     case Language::kArabic:
       // With no blank between, the sign follows its number in either direction.
-      return (bound.empty() ? "" : kLeftToRight + bound) + Number(percent) + "%";
+      return bound.empty() ? Number(percent) + "%" : LeftToRight(bound + Number(percent) + "%");
   }
   return {};
 }

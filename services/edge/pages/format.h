@@ -36,10 +36,15 @@ class Format {
   std::string WeekSpan(std::string_view week) const;
   // "S12", "W12", ... for the edge of a chart.
   std::string WeekShort(std::string_view week) const;
+  // A text whose language is not the page's (a name, a code): in Arabic it is isolated, so that its direction moves nothing
+  // around it.
+  std::string Foreign(std::string_view text) const;
   // "{n} apprenants" by the plural rules, n written by Number.
   std::string Count(std::string_view key, int64_t n, Catalogue::Arguments arguments = {}) const;
 
  private:
+  std::string LeftToRight(std::string text) const;
+
   const Catalogue& catalogue_;
 };
 

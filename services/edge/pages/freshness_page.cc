@@ -41,6 +41,9 @@ View FreshnessCards(const Format& format, const std::vector<SiteFreshness>& fres
     card.Set("title", TitleOf(site));
     const bool alert = site.link == SiteInfo::Link::kUnreachable || site.link == SiteInfo::Link::kNeedsOperator;
     card.Set(alert ? "link_alert" : "link", texts.Text(LinkKey(site.link)));
+    if (detail && site.last_answer_us != 0) {
+      card.Set("last_answer", texts.Text("link.last_answer", {{"when", instant(site.last_answer_us)}}));
+    }
     card.Set("watermark", instant(fresh.watermark_us));
     const Ratio& share = fresh.completeness;
     std::string completeness = texts.Text("figure.unmeasured");

@@ -8,6 +8,8 @@
 namespace compagnon::edge {
 namespace {
 
+constexpr size_t kSparkWeeks = 12;
+
 View Spark(const Format& format, const std::vector<Ratio>& weeks) {
   std::vector<Bar> bars;
   std::vector<std::string> values;
@@ -15,7 +17,7 @@ View Spark(const Format& format, const std::vector<Ratio>& weeks) {
     bars.push_back({week.numerator, week.denominator, IsIncomplete(week)});
     values.push_back(format.Number(week.numerator));
   }
-  const BarChart chart = DrawBars(bars, 240, 52, format.language() == Language::kArabic);
+  const BarChart chart = DrawBars(bars, kSparkWeeks, 240, 52, format.language() == Language::kArabic);
   View spark;
   spark.Set("label", format.Count("spark.label", weeks.size(), {{"values", absl::StrJoin(values, ", ")}}));
   spark.Set("whole", chart.whole).Set("value", chart.value).Set("weak", chart.weak);
@@ -38,13 +40,13 @@ View Card(const Format& format, const CohortLine& line, const std::map<std::stri
   card.Set("url", CohortPath(line.name));
   const std::string& title = line.course_full_name.empty() ? line.course_short_name : line.course_full_name;
   card.Set("title", title.empty() ? line.name : DisplayName(title));
-  card.Set("subtitle", CohortTitle(format, line.cohort) + " · " + TitleOf(site));
+  card.Set("cohort", CohortTitle(format, line.cohort)).Set("site", TitleOf(site));
   card.Set("sentence", ActivitySentence(format, line.active, line.active_before));
   if (!line.recent_weeks.empty()) card.Set("spark", Spark(format, line.recent_weeks));
   Ratio open;
   open.numerator = line.open;
   View::List figures;
-  figures.push_back(Figure(format, "2open", open));
+  figures.push_back(Figure(format, "2open.short", open));
   figures.push_back(Figure(format, "7", line.started));
   figures.push_back(Figure(format, "17", line.completed));
   figures.push_back(Figure(format, "21", line.dropped_out));

@@ -63,7 +63,7 @@ std::string TitleOf(const SiteInfo& site) {
 
 std::string CohortTitle(const Format& format, std::string_view cohort) {
   if (cohort.empty()) return format.texts().Text("cohort.run");
-  return format.texts().Text("cohort.named", {{"cohort", DisplayName(cohort)}});
+  return format.texts().Text("cohort.named", {{"cohort", format.Foreign(DisplayName(cohort))}});
 }
 
 std::string DimensionValue(const Format& format, std::string_view dimension, std::string_view value) {
