@@ -29,11 +29,11 @@ class ImportedLogs:
         said = self.import_oulad()
         self.assertIn("967", said.stdout.replace("\u202f", "").replace("\u00a0", "").replace(" ", ""))
         browser = self.suite.sign_in(scopes=("sites/ou",))
-        paths = [f"sites/ou/courses/{course}" for course in (100, 101, 102)]
+        paths = [f"cohorts/ou/{course}" for course in (100, 101, 102)]
         wanted = figures.expected("oulad.csv.gz")
         figures.wait_for_figures(browser, paths, wanted)
         # The page says the same in words: 383 enrolled in AAA-2013J, 371 of 376 started.
-        page = browser.get("/sites/ou/courses/100").words()
+        page = browser.get("/cohorts/ou/100").words()
         self.assertIn("371", page)
         self.assertIn("376", page)
         self.import_oulad()
@@ -44,7 +44,7 @@ class ImportedLogs:
         self.suite.cli("import-log", log, "--site", "rec", "--time-zone", "Europe/Paris")
         browser = self.suite.sign_in(scopes=("sites/rec",))
         wanted = figures.expected("recorded.csv")
-        figures.wait_for_figures(browser, ["sites/rec/courses/4"], wanted)
+        figures.wait_for_figures(browser, ["cohorts/rec/4"], wanted)
 
 
 class EmbeddedParts(ImportedLogs, unittest.TestCase):

@@ -16,7 +16,7 @@ while time.monotonic() < end:
     home = browser.get("/")
     if home.status != 200:
         sys.exit(f"the home page answers {home.status}")
-    cohorts = sorted(set(re.findall(r'href="(/sites/[a-z0-9-]+/courses/\d+[^"?]*)"', home.text)))
+    cohorts = sorted(set(re.findall(r'href="(/cohorts/[^"?]+)"', home.text)))
     active = re.search(r"(\d[\d\u202f\u00a0 ]*) apprenants? actifs?", home.words())
     if cohorts and active and int(re.sub(r"\D", "", active.group(1))) > 0:
         rates = [rate for cohort in cohorts[:4] for rate in re.findall(r"\d+(?:,\d+)?[\u202f\u00a0 ]?%", browser.get(cohort).words())]

@@ -196,10 +196,12 @@ class SqliteConnection final : public Connection {
     if (options_.sqlite_path.find('"') != std::string::npos)
       return absl::InvalidArgumentError("sqlite: a path must not hold quotes");
     // The file is made for its owner alone before SQLite would make it by the umask; its journal and index take the
-    // same mode.
-    if (const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600); fd >= 0) {
+    // same mode. Only a file that is not there yet may be opened here: closing any descriptor of a database drops the
+    // POSIX locks that this process's other connections hold on it, and the next process to close it would then delete
+    // the journal under them.
+    if (const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600); fd >= 0) {
       ::close(fd);
-    } else {
+    } else if (errno != EEXIST) {
       return absl::Status(NoSpace(errno) ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kUnavailable,
                           fmt::format("sqlite: cannot open {}", path.string()));
     }

@@ -420,6 +420,32 @@ TEST_CASE("a process killed at any moment leaves whole transactions only (SQLite
   }
 }
 
+TEST_CASE("another process that comes and goes leaves this one's connections on the living file (SQLite)", "[store][fault]") {
+  test::StoreBackend backend(Dialect::kSqlite);
+  // The visitor is made before this process opens the file: a fork would carry SQLite's notion of locks with it.
+  int start[2];
+  REQUIRE(pipe(start) == 0);
+  const pid_t visitor = fork();
+  REQUIRE(visitor >= 0);
+  if (visitor == 0) {
+    char go;
+    if (read(start[0], &go, 1) != 1) _exit(1);
+    absl::StatusOr<std::unique_ptr<Database>> database = OpenDatabase(backend.options());
+    _exit(database.ok() && Do(**database, "INSERT INTO ledger VALUES (2, 2)").ok() && (database->reset(), true) ? 0 : 2);
+  }
+  MakeLedger(backend);
+  REQUIRE(Do(backend.database(), "INSERT INTO ledger VALUES (1, 1)").ok());
+  // A second connection of this pool: opening it must not drop the locks of the first.
+  REQUIRE(IntOf(backend.database(), "SELECT count(*) FROM ledger") == 1);
+  REQUIRE(write(start[1], "g", 1) == 1);
+  int state = 0;
+  REQUIRE(waitpid(visitor, &state, 0) == visitor);
+  REQUIRE(state == 0);
+  CHECK(IntOf(backend.database(), "SELECT count(*) FROM ledger") == 2);
+  REQUIRE(Do(backend.database(), "INSERT INTO ledger VALUES (3, 3)").ok());
+  CHECK(IntOf(*backend.OpenAnother(), "SELECT count(*) FROM ledger") == 3);
+}
+
 TEST_CASE("several processes may open and write one new file at once (SQLite)", "[store][fault]") {
   test::StoreBackend backend(Dialect::kSqlite);
   constexpr Migration kSteps[] = {{1, "ledger", "CREATE TABLE ledger (id bigint, n bigint)", ""}};
