@@ -36,18 +36,25 @@ int Run(int argc, char** argv) {
   std::vector<std::string> offline;
   app.add_option("--address", options.address, "address to listen on (loopback unless you know why)");
   app.add_option("--port", options.port, "port, 0 = any");
-  app.add_option("--sites", sites, "CODE:TITLE[:ZONE],...: each answers at /CODE/; a code that begins with a country's letters is a national site");
+  app.add_option(
+      "--sites", sites,
+      "CODE:TITLE[:ZONE],...: each answers at /CODE/; a code that begins with a country's letters is a national site");
   app.add_option("--learners", options.learners, "learners of each site")->check(CLI::Range(1, 1'000'000));
   app.add_option("--weeks", options.weeks, "weeks of history before now")->check(CLI::Range(1, 520));
   app.add_option("--seed", options.seed, "the same seed gives the same site");
   app.add_option("--now", options.now, "UTC seconds where history ends; 0 = now");
   app.add_option("--speed", options.speed, "simulated seconds a second")->check(CLI::Range(1, 100'000));
-  app.add_option("--live-rate", rate, "events a second from now on, over all sites, beside what is planned; 0.5 is allowed");
-  app.add_option("--backlog", options.backlog, "events made at once before the start, of each site")->check(CLI::Range(0, 20'000'000));
-  app.add_option("--offline", offline, "CODE:AFTER:FOR: the site cannot be reached from AFTER seconds on, FOR seconds long (simulated)");
-  app.add_option("--state-dir", options.state_dir, "keeps what happened, so that a restart goes on with the same rows and numbers");
+  app.add_option("--live-rate", rate,
+                 "events a second from now on, over all sites, beside what is planned; 0.5 is allowed");
+  app.add_option("--backlog", options.backlog, "events made at once before the start, of each site")
+      ->check(CLI::Range(0, 20'000'000));
+  app.add_option("--offline", offline,
+                 "CODE:AFTER:FOR: the site cannot be reached from AFTER seconds on, FOR seconds long (simulated)");
+  app.add_option("--state-dir", options.state_dir,
+                 "keeps what happened, so that a restart goes on with the same rows and numbers");
   app.add_option("--recordings", options.recordings_dir, "folder of recorded answers");
-  app.add_option("--ready-file", ready_file, "written once sites answer: JSON with port, and url, token, zone of each site");
+  app.add_option("--ready-file", ready_file,
+                 "written once sites answer: JSON with port, and url, token, zone of each site");
   app.add_flag("--control,!--no-control", options.control, "the control endpoint, on by default");
 
   SimulateOptions simulate;
@@ -69,7 +76,8 @@ int Run(int argc, char** argv) {
       std::fprintf(stderr, "%s\n", std::string(result.status().message()).c_str());
       return 1;
     }
-    std::printf("{\"events\":%lld,\"sha256\":\"%s\"}\n", static_cast<long long>(result->events), result->sha256.c_str());
+    std::printf("{\"events\":%lld,\"sha256\":\"%s\"}\n", static_cast<long long>(result->events),
+                result->sha256.c_str());
     return 0;
   }
   options.sites = SitesOf(sites);
@@ -94,11 +102,13 @@ int Run(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", std::string(started.status().message()).c_str());
     return 1;
   }
-  std::string ready = Concat("{\"port\":", (*started)->port(), ",\"control\":\"http://", options.address, ":", (*started)->port(), "/control\",\"sites\":[");
+  std::string ready = Concat("{\"port\":", (*started)->port(), ",\"control\":\"http://", options.address, ":",
+                             (*started)->port(), "/control\",\"sites\":[");
   for (size_t i = 0; i < options.sites.size(); ++i) {
     const std::string& code = options.sites[i].code;
-    ready += Concat(i == 0 ? "" : ",", "{\"code\":\"", code, "\",\"title\":\"", options.sites[i].title, "\",\"url\":\"", (*started)->Url(code), "\",\"token\":\"",
-                    (*started)->Token(code), "\",\"zone\":\"", (*started)->site(code)->zone(), "\"}");
+    ready += Concat(i == 0 ? "" : ",", "{\"code\":\"", code, "\",\"title\":\"", options.sites[i].title, "\",\"url\":\"",
+                    (*started)->Url(code), "\",\"token\":\"", (*started)->Token(code), "\",\"zone\":\"",
+                    (*started)->site(code)->zone(), "\"}");
   }
   ready += "]}";
   std::printf("%s\n", ready.c_str());

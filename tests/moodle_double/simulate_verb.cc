@@ -23,7 +23,8 @@ absl::Status Failed(std::string_view what, const std::string& path) {
 // A file, plain or gzip, that appears under its name only when it is complete.
 class LineFile {
  public:
-  explicit LineFile(std::string path) : path_(std::move(path)), part_(path_ + ".part"), digest_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
+  explicit LineFile(std::string path)
+      : path_(std::move(path)), part_(path_ + ".part"), digest_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
     EVP_DigestInit_ex(digest_.get(), EVP_sha256(), nullptr);
     if (path_.ends_with(".gz")) {
       gzip_ = gzopen(part_.c_str(), "wb6");
@@ -70,7 +71,8 @@ class LineFile {
 
 class FileSink : public EventSink {
  public:
-  FileSink(LineFile* file, bool bridge_rows, bool progress) : file_(file), bridge_rows_(bridge_rows), progress_(progress) {}
+  FileSink(LineFile* file, bool bridge_rows, bool progress)
+      : file_(file), bridge_rows_(bridge_rows), progress_(progress) {}
 
   void OnEvent(const Event& event) override {
     ++result_.events;
@@ -87,7 +89,8 @@ class FileSink : public EventSink {
       AppendLogRow(event, result_.events, &buffer_);
     }
     if (buffer_.size() > (1u << 20)) Flush();
-    if (progress_ && result_.events % 1'000'000 == 0) std::fprintf(stderr, "%lld million events\n", static_cast<long long>(result_.events / 1'000'000));
+    if (progress_ && result_.events % 1'000'000 == 0)
+      std::fprintf(stderr, "%lld million events\n", static_cast<long long>(result_.events / 1'000'000));
   }
   void Flush() {
     file_->Write(buffer_);
@@ -110,7 +113,8 @@ absl::Status WriteFile(const std::string& path, const std::string& text) {
 }
 
 absl::Status WriteFiles(const World& world, const std::string& dir) {
-  for (const char* name : {"people.csv", "courses.csv", "assessments.csv"}) RETURN_IF_ERROR(WriteFile(dir + "/" + name, FileBesideLog(world, name)));
+  for (const char* name : {"people.csv", "courses.csv", "assessments.csv"})
+    RETURN_IF_ERROR(WriteFile(dir + "/" + name, FileBesideLog(world, name)));
   return absl::OkStatus();
 }
 
@@ -119,7 +123,8 @@ absl::Status WriteFiles(const World& world, const std::string& dir) {
 absl::StatusOr<SimulateResult> Simulate(const SimulateOptions& options) {
   SiteParameters site = options.site;
   if (site.now == 0) site.now = kUsualNow;
-  if (site.learners < 1 || site.weeks < 1) return absl::InvalidArgumentError("a site needs at least one learner and one week");
+  if (site.learners < 1 || site.weeks < 1)
+    return absl::InvalidArgumentError("a site needs at least one learner and one week");
   LineFile file(options.out);
   if (!file.open()) return Failed("could not open", options.out);
   FileSink sink(&file, options.bridge_rows, options.progress);

@@ -14,7 +14,11 @@ namespace {
 template <class Row>
 bool Shown(const Row& row) {
   if constexpr (requires { row.removed; }) return !row.removed;
-  if constexpr (requires { row.username; row.created; }) return row.created != 0;
+  if constexpr (requires {
+                  row.username;
+                  row.created;
+                })
+    return row.created != 0;
   return true;
 }
 
@@ -22,7 +26,10 @@ template <class Row>
 int64_t CourseOf(const Row& row) {
   if constexpr (requires { row.course; }) {
     return row.course;
-  } else if constexpr (requires { row.shortname; row.category; }) {
+  } else if constexpr (requires {
+                         row.shortname;
+                         row.category;
+                       }) {
     return row.id;
   } else {
     return 0;
@@ -61,15 +68,15 @@ ExportPage PageOf(const World& world, const Rows& table, int64_t after, int64_t 
 }  // namespace
 
 const std::vector<std::string_view>& ExportKinds() {
-  static const std::vector<std::string_view> kKinds = {"roles",         "categories",      "courses",       "modules",
-                                                       "grade_items",   "users",           "cohorts",       "cohort_members",
-                                                       "groups",        "enrolments",      "role_assignments", "group_members",
-                                                       "completions",   "course_completions", "grades",     "posts",
-                                                       "feedback_answers", "certificates"};
+  static const std::vector<std::string_view> kKinds = {
+      "roles",       "categories",         "courses", "modules",    "grade_items",      "users",
+      "cohorts",     "cohort_members",     "groups",  "enrolments", "role_assignments", "group_members",
+      "completions", "course_completions", "grades",  "posts",      "feedback_answers", "certificates"};
   return kKinds;
 }
 
-absl::StatusOr<ExportPage> Export(const World& world, std::string_view kind, int64_t after, int64_t limit, bool hashes, int64_t course) {
+absl::StatusOr<ExportPage> Export(const World& world, std::string_view kind, int64_t after, int64_t limit, bool hashes,
+                                  int64_t course) {
   auto page = [&](const auto& table) { return PageOf(world, table, after, limit, hashes, course); };
   if (kind == "roles") return page(World::roles());
   if (kind == "users") return page(world.users());

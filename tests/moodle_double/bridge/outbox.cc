@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdio>
-
 #include <nlohmann/json.hpp>
 
 #include "absl/time/civil_time.h"
@@ -69,9 +68,10 @@ void Outbox::Append(std::string_view content, int64_t recorded_us, int64_t user,
   rows_.push_back(std::move(row));
 }
 
-absl::StatusOr<OutboxPage> Outbox::Pull(const std::string& subscriber, const std::string& epoch, int64_t after, int64_t limit,
-                                        int64_t max_bytes, int64_t now_us) {
-  if (limit < 1 || limit > kLargestPage || max_bytes < 1 || max_bytes > kLargestBytes || after < 0 || subscriber.empty()) {
+absl::StatusOr<OutboxPage> Outbox::Pull(const std::string& subscriber, const std::string& epoch, int64_t after,
+                                        int64_t limit, int64_t max_bytes, int64_t now_us) {
+  if (limit < 1 || limit > kLargestPage || max_bytes < 1 || max_bytes > kLargestBytes || after < 0 ||
+      subscriber.empty()) {
     return absl::InvalidArgumentError("limit, maxbytes or after");
   }
   numbered_ = std::min(numbered_ + kLargestPage, static_cast<int64_t>(rows_.size()));

@@ -28,8 +28,8 @@ struct OutboxPage {
   std::string escaped_events;  // the JSON lines, escaped for standing between a JSON string's quotes
 };
 
-// The plugin's outbox: rows are written by events, numbered by pulls (dense from 1 within an epoch), served until pruned.
-// Rows are kept escaped, so that serving a page is copying. Not safe for concurrent use.
+// The plugin's outbox: rows are written by events, numbered by pulls (dense from 1 within an epoch), served until
+// pruned. Rows are kept escaped, so that serving a page is copying. Not safe for concurrent use.
 class Outbox : public EventSink {
  public:
   explicit Outbox(uint64_t seed);
@@ -38,10 +38,10 @@ class Outbox : public EventSink {
   // A row of any bytes at all: what only a broken plugin would write. `recorded_us` decides its day.
   void AppendBytes(std::string_view content, int64_t recorded_us);
 
-  // Numbers at most 5,000 rows, then reads. INVALID_ARGUMENT for a limit or size out of range; FAILED_PRECONDITION means the
-  // error cursorreset.
-  absl::StatusOr<OutboxPage> Pull(const std::string& subscriber, const std::string& epoch, int64_t after, int64_t limit, int64_t max_bytes,
-                                  int64_t now_us);
+  // Numbers at most 5,000 rows, then reads. INVALID_ARGUMENT for a limit or size out of range; FAILED_PRECONDITION
+  // means the error cursorreset.
+  absl::StatusOr<OutboxPage> Pull(const std::string& subscriber, const std::string& epoch, int64_t after, int64_t limit,
+                                  int64_t max_bytes, int64_t now_us);
   // FAILED_PRECONDITION means cursorreset, NOT_FOUND unknownsubscriber. The mark never goes back.
   absl::Status Ack(const std::string& subscriber, const std::string& epoch, int64_t upto);
 

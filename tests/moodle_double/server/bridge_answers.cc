@@ -32,7 +32,8 @@ std::string Days(const std::vector<DayCount>& days) {
 }  // namespace
 
 std::string SiteDouble::Header() const {
-  std::string out = "\"protocol\":1,\"site\":\"" + site_id_ + "\",\"epoch\":\"" + outbox_.epoch() + "\",\"fingerprint\":\"" + fingerprint_ + "\"";
+  std::string out = "\"protocol\":1,\"site\":\"" + site_id_ + "\",\"epoch\":\"" + outbox_.epoch() +
+                    "\",\"fingerprint\":\"" + fingerprint_ + "\"";
   return out;
 }
 
@@ -59,8 +60,9 @@ HttpReply SiteDouble::PullEvents(const Form& form, int64_t now_us) {
   out.reserve(page->escaped_events.size() + 1'024);
   out.push_back('{');
   out += Header();
-  out += Concat(",\"first\":", page->first, ",\"latest\":", page->latest, ",\"oldest\":", page->oldest, ",\"unnumbered\":", page->unnumbered,
-                ",\"faults\":", page->faults, ",\"counted\":", Days(page->counted), ",\"events\":\"");
+  out += Concat(",\"first\":", page->first, ",\"latest\":", page->latest, ",\"oldest\":", page->oldest,
+                ",\"unnumbered\":", page->unnumbered, ",\"faults\":", page->faults,
+                ",\"counted\":", Days(page->counted), ",\"events\":\"");
   out += page->escaped_events;
   out += "\"}";
   return reply;
@@ -92,8 +94,8 @@ HttpReply SiteDouble::ExportRows(const Form& form) {
   out.reserve(page->rows.size() * 5 / 4 + 512);
   out.push_back('{');
   out += Header();
-  out += Concat(",\"kind\":\"", kind, "\",\"as_of\":", as_of, ",\"next\":", page->next, ",\"done\":", page->done ? 1 : 0, ",\"total\":", page->total,
-                ",\"rows\":\"");
+  out += Concat(",\"kind\":\"", kind, "\",\"as_of\":", as_of, ",\"next\":", page->next,
+                ",\"done\":", page->done ? 1 : 0, ",\"total\":", page->total, ",\"rows\":\"");
   AppendEscaped(page->rows, &out);
   out += "\"}";
   return reply;
@@ -103,11 +105,16 @@ HttpReply SiteDouble::Status(int64_t now_us) {
   std::string subscribers = "[";
   for (const auto& [name, subscriber] : outbox_.subscribers()) {
     if (subscribers.size() > 1) subscribers.push_back(',');
-    JsonObject(&subscribers).Text("name", name).Int("upto", subscriber.upto).Int("lastpull", subscriber.last_pull_us).Close();
+    JsonObject(&subscribers)
+        .Text("name", name)
+        .Int("upto", subscriber.upto)
+        .Int("lastpull", subscriber.last_pull_us)
+        .Close();
   }
   subscribers.push_back(']');
   std::string sends = "[";
-  for (const auto& [family, on] : {std::pair("views", true), {"states", true}, {"posts_text", false}, {"feedback_text", false}}) {
+  for (const auto& [family, on] :
+       {std::pair("views", true), {"states", true}, {"posts_text", false}, {"feedback_text", false}}) {
     if (sends.size() > 1) sends.push_back(',');
     JsonObject(&sends).Text("family", family).Int("on", on).Close();
   }
@@ -118,12 +125,15 @@ HttpReply SiteDouble::Status(int64_t now_us) {
   out += Header();
   const auto own_calls = outbox_.left_out();
   const int64_t today = own_calls.empty() ? 0 : own_calls.back().rows;
-  out += Concat(",\"pluginversion\":2026052000,\"moodleversion\":2024100706,\"release\":\"4.5.6 (Build: 20250811)\",\"dbfamily\":\"postgres\"",
-                ",\"latest\":", outbox_.latest(), ",\"oldest\":", outbox_.oldest(), ",\"unnumbered\":", outbox_.unnumbered(),
-                ",\"depth\":", outbox_.rows() - outbox_.lowest_mark(), ",\"oldest_unsent\":", outbox_.oldest_unsent_us());
-  out += Concat(",\"counts\":", Days(outbox_.counts()), ",\"leftout\":", Days(outbox_.left_out()), ",\"faults\":", outbox_.faults(),
-                ",\"log_rows_per_day\":", today, ",\"subscribers\":", subscribers, ",\"sends\":", sends, ",\"bytes\":", outbox_.bytes(),
-                ",\"ceiling_bytes\":", kCeilingBytes, ",\"warnings\":[]}");
+  out += Concat(
+      ",\"pluginversion\":2026052000,\"moodleversion\":2024100706,\"release\":\"4.5.6 (Build: "
+      "20250811)\",\"dbfamily\":\"postgres\"",
+      ",\"latest\":", outbox_.latest(), ",\"oldest\":", outbox_.oldest(), ",\"unnumbered\":", outbox_.unnumbered(),
+      ",\"depth\":", outbox_.rows() - outbox_.lowest_mark(), ",\"oldest_unsent\":", outbox_.oldest_unsent_us());
+  out += Concat(",\"counts\":", Days(outbox_.counts()), ",\"leftout\":", Days(outbox_.left_out()),
+                ",\"faults\":", outbox_.faults(), ",\"log_rows_per_day\":", today, ",\"subscribers\":", subscribers,
+                ",\"sends\":", sends, ",\"bytes\":", outbox_.bytes(), ",\"ceiling_bytes\":", kCeilingBytes,
+                ",\"warnings\":[]}");
   return reply;
 }
 

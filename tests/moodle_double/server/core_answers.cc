@@ -9,8 +9,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::string_view kBridgeFunctions[] = {"local_compagnon_pull_events", "local_compagnon_ack", "local_compagnon_export",
-                                                 "local_compagnon_status"};
+constexpr std::string_view kBridgeFunctions[] = {"local_compagnon_pull_events", "local_compagnon_ack",
+                                                 "local_compagnon_export", "local_compagnon_status"};
 
 CoreAnswer SiteInfo(const CoreCall& call) {
   const HttpReply* recorded = call.recordings.Find("core_webservice_get_site_info");
@@ -25,7 +25,8 @@ CoreAnswer SiteInfo(const CoreCall& call) {
   info["userid"] = World::kServiceAccount;
   info["siteurl"] = call.url;
   info["userpictureurl"] = call.url + "/theme/image.php/boost/core/1/u/f1";
-  for (std::string_view function : kBridgeFunctions) info["functions"].push_back({{"name", function}, {"version", "2026052000"}});
+  for (std::string_view function : kBridgeFunctions)
+    info["functions"].push_back({{"name", function}, {"version", "2026052000"}});
   return {info.dump(), ""};
 }
 

@@ -24,11 +24,12 @@ struct CoreCall {
   const std::string& url;  // of the site
 };
 
-// False when the call carries a parameter that the function does not declare, which Moodle refuses; true for functions not listed.
+// False when the call carries a parameter that the function does not declare, which Moodle refuses; true for functions
+// not listed.
 bool DeclaresAll(std::string_view function, const Form& form);
 
-// Nothing when the function is none of those answered from the simulated site; shapes as recorded on a Moodle 4.5.6, seen by a
-// service account without moodle/course:update.
+// Nothing when the function is none of those answered from the simulated site; shapes as recorded on a Moodle 4.5.6,
+// seen by a service account without moodle/course:update.
 std::optional<CoreAnswer> AnswerCore(std::string_view function, const CoreCall& call);
 
 // Parts of it, one file each.

@@ -14,7 +14,11 @@ const Course* CourseById(const World& world, int64_t id) {
 }
 
 Json CourseRow(const World& world, const Course& c) {
-  Json row = {{"id", c.id}, {"shortname", c.shortname}, {"categoryid", c.category}, {"fullname", c.fullname}, {"displayname", c.fullname}};
+  Json row = {{"id", c.id},
+              {"shortname", c.shortname},
+              {"categoryid", c.category},
+              {"fullname", c.fullname},
+              {"displayname", c.fullname}};
   row["summary"] = "";
   row["summaryformat"] = c.id == 1 ? 0 : 1;
   row["format"] = c.id == 1 ? "site" : "topics";
@@ -47,7 +51,11 @@ Json FullCourseRow(const CoreCall& call, const Course& c) {
   row["showcompletionconditions"] = true;
   row["contacts"] = Json::array();
   row["enrollmentmethods"] = {"manual"};
-  row["customfields"] = {{{"name", "Programme"}, {"shortname", "programme"}, {"type", "text"}, {"valueraw", c.programme}, {"value", c.programme}}};
+  row["customfields"] = {{{"name", "Programme"},
+                          {"shortname", "programme"},
+                          {"type", "text"},
+                          {"valueraw", c.programme},
+                          {"value", c.programme}}};
   row["format"] = "topics";
   row["showgrades"] = 1;
   row["startdate"] = c.start;
@@ -70,8 +78,9 @@ CoreAnswer CoursesByField(const CoreCall& call) {
   }
   Json rows = Json::array();
   for (const Course& c : call.world.courses()) {
-    const bool fits = field.empty() || (field == "id" && std::to_string(c.id) == value) || (field == "shortname" && c.shortname == value) ||
-                      (field == "idnumber" && c.idnumber == value) || (field == "category" && std::to_string(c.category) == value) ||
+    const bool fits = field.empty() || (field == "id" && std::to_string(c.id) == value) ||
+                      (field == "shortname" && c.shortname == value) || (field == "idnumber" && c.idnumber == value) ||
+                      (field == "category" && std::to_string(c.category) == value) ||
                       (field == "ids" && std::find(ids.begin(), ids.end(), c.id) != ids.end());
     if (fits) rows.push_back(FullCourseRow(call, c));
   }
@@ -82,17 +91,21 @@ CoreAnswer Categories(const CoreCall& call) {
   const auto criteria = call.form.Options("criteria", "key");
   // Needs moodle/category:manage, which a reader's account has not.
   if (criteria.contains("idnumber")) {
-    return {R"({"exception":"core\\exception\\moodle_exception","errorcode":"criteriaerror","message":"Invalid criteria"})", ""};
+    return {
+        R"({"exception":"core\\exception\\moodle_exception","errorcode":"criteriaerror","message":"Invalid criteria"})",
+        ""};
   }
   Json rows = Json::array();
   for (const Category& c : call.world.categories()) {
     bool fits = true;
     for (const auto& [key, value] : criteria) {
-      fits &= (key == "id" && std::to_string(c.id) == value) || (key == "parent" && std::to_string(c.parent) == value) ||
-              (key == "name" && c.name == value) || key == "ids";
+      fits &= (key == "id" && std::to_string(c.id) == value) ||
+              (key == "parent" && std::to_string(c.parent) == value) || (key == "name" && c.name == value) ||
+              key == "ids";
     }
     if (!fits) continue;
-    const auto count = std::count_if(call.world.courses().begin(), call.world.courses().end(), [&c](const Course& k) { return k.category == c.id; });
+    const auto count = std::count_if(call.world.courses().begin(), call.world.courses().end(),
+                                     [&c](const Course& k) { return k.category == c.id; });
     rows.push_back({{"id", c.id},
                     {"name", c.name},
                     {"description", ""},
@@ -147,7 +160,8 @@ std::optional<CoreAnswer> AnswerCourses(std::string_view function, const CoreCal
     const auto ids = call.form.List("options[ids]");
     Json rows = Json::array();
     for (const Course& c : call.world.courses()) {
-      if (ids.empty() || std::find(ids.begin(), ids.end(), std::to_string(c.id)) != ids.end()) rows.push_back(CourseRow(call.world, c));
+      if (ids.empty() || std::find(ids.begin(), ids.end(), std::to_string(c.id)) != ids.end())
+        rows.push_back(CourseRow(call.world, c));
     }
     return CoreAnswer{rows.dump(), ""};
   }

@@ -8,7 +8,9 @@
 namespace compagnon::moodle_double {
 namespace {
 
-bool Knows(const std::vector<std::string_view>& names, std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); }
+bool Knows(const std::vector<std::string_view>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
 
 std::vector<std::string> Lines(std::string_view escaped) {
   std::vector<std::string> lines;
@@ -29,13 +31,15 @@ const std::vector<std::string_view>& PageFaults() {
 }
 
 const std::vector<std::string_view>& TransportFaults() {
-  static const std::vector<std::string_view> kNames = {"unavailable", "throttled", "html", "exception", "empty",  "bad-json",
-                                                       "wrong-shape", "endless",   "cut",  "slow",      "closed", "late"};
+  static const std::vector<std::string_view> kNames = {"unavailable", "throttled", "html",        "exception",
+                                                       "empty",       "bad-json",  "wrong-shape", "endless",
+                                                       "cut",         "slow",      "closed",      "late"};
   return kNames;
 }
 
 absl::Status FaultQueue::Add(Fault fault, const Recordings& recordings) {
-  const bool known = Knows(PageFaults(), fault.name) || Knows(TransportFaults(), fault.name) || recordings.Find(fault.name) != nullptr;
+  const bool known =
+      Knows(PageFaults(), fault.name) || Knows(TransportFaults(), fault.name) || recordings.Find(fault.name) != nullptr;
   if (!known) return absl::InvalidArgumentError(Concat("no such fault: ", fault.name));
   faults_.push_back(std::move(fault));
   return absl::OkStatus();
@@ -47,7 +51,8 @@ Fault FaultQueue::Take(std::string_view function, bool page) {
   for (auto it = faults_.begin(); it != faults_.end(); ++it) {
     if (Knows(PageFaults(), it->name) != page) continue;
     const std::string_view pattern = it->function;
-    const bool fits = pattern.ends_with('*') ? function.starts_with(pattern.substr(0, pattern.size() - 1)) : function == pattern;
+    const bool fits =
+        pattern.ends_with('*') ? function.starts_with(pattern.substr(0, pattern.size() - 1)) : function == pattern;
     if (!fits) continue;
     Fault taken = *it;
     if (it->times > 0 && --it->times == 0) faults_.erase(it);
@@ -66,7 +71,8 @@ HttpReply Spoiled(const Fault& fault, HttpReply whole, const Recordings& recordi
     reply.body = "<html><body><h1>Service Unavailable</h1></body></html>";
   } else if (fault.name == "html") {
     reply.type = "text/html; charset=utf-8";
-    reply.body = "<!DOCTYPE html>\n<html><head><title>Redirection</title></head><body>Veuillez vous connecter.</body></html>";
+    reply.body =
+        "<!DOCTYPE html>\n<html><head><title>Redirection</title></head><body>Veuillez vous connecter.</body></html>";
   } else if (fault.name == "exception") {
     JsonObject(&reply.body)
         .Text("exception", "core\\exception\\moodle_exception")

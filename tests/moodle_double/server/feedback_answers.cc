@@ -84,12 +84,23 @@ CoreAnswer Analysis(const CoreCall& call, int64_t feedback) {
         ++value;
         const int64_t n = counts.contains(value) ? counts[value] : 0;
         const double share = answers == 0 ? 0 : static_cast<double>(n) / static_cast<double>(answers);
-        data.push_back(Json{{"answertext", choice}, {"answercount", n}, {"avg", share * value}, {"value", std::to_string(value)}, {"quotient", share}}.dump());
+        data.push_back(Json{
+            {"answertext", choice},
+            {"answercount", n},
+            {"avg", share * value},
+            {"value", std::to_string(value)},
+            {"quotient",
+             share}}.dump());
       }
     }
     items.push_back({{"item", ItemRow(*item, ++position)}, {"data", data}});
   }
-  return {Json{{"completedcount", completed.size()}, {"itemscount", items.size()}, {"itemsdata", items}, {"warnings", Json::array()}}.dump(), ""};
+  return {Json{{"completedcount", completed.size()},
+               {"itemscount", items.size()},
+               {"itemsdata", items},
+               {"warnings", Json::array()}}
+              .dump(),
+          ""};
 }
 
 CoreAnswer Responses(const CoreCall& call, int64_t feedback, const Module& m) {
@@ -98,7 +109,8 @@ CoreAnswer Responses(const CoreCall& call, int64_t feedback, const Module& m) {
   const auto items = ItemsOf(call.world, feedback);
   std::map<int64_t, std::vector<const Answer*>> by_submission;
   for (const Answer& a : call.world.answers()) {
-    if (call.world.feedback_items()[static_cast<size_t>(a.item - 1)].feedback == feedback) by_submission[a.completed].push_back(&a);
+    if (call.world.feedback_items()[static_cast<size_t>(a.item - 1)].feedback == feedback)
+      by_submission[a.completed].push_back(&a);
   }
   Json named = Json::array(), anonymous = Json::array();
   size_t n = 0;
@@ -110,8 +122,10 @@ CoreAnswer Responses(const CoreCall& call, int64_t feedback, const Module& m) {
       const FeedbackItem& item = call.world.feedback_items()[static_cast<size_t>(a->item - 1)];
       const std::string raw = a->value < 0 ? "" : std::to_string(a->value);
       std::string shown = raw;
-      if (item.typ == "multichoicerated" && a->value >= 1) shown = Choices(item.presentation)[static_cast<size_t>(a->value - 1)];
-      responses.push_back({{"id", item.id}, {"name", Concat("(", item.label, ") ", item.name)}, {"printval", shown}, {"rawval", raw}});
+      if (item.typ == "multichoicerated" && a->value >= 1)
+        shown = Choices(item.presentation)[static_cast<size_t>(a->value - 1)];
+      responses.push_back(
+          {{"id", item.id}, {"name", Concat("(", item.label, ") ", item.name)}, {"printval", shown}, {"rawval", raw}});
     }
     if (m.anonymous) {
       anonymous.push_back({{"id", id}, {"courseid", 0}, {"number", at + 1}, {"responses", responses}});
@@ -136,7 +150,8 @@ CoreAnswer Responses(const CoreCall& call, int64_t feedback, const Module& m) {
 }
 
 CoreAnswer NonRespondents(const CoreCall& call, int64_t feedback, const Module& m) {
-  if (m.anonymous) return {R"({"exception":"core\\exception\\moodle_exception","errorcode":"anonymous","message":"Anonymous"})", ""};
+  if (m.anonymous)
+    return {R"({"exception":"core\\exception\\moodle_exception","errorcode":"anonymous","message":"Anonymous"})", ""};
   std::set<int64_t> answered;
   for (const Answer& a : call.world.answers()) {
     if (call.world.feedback_items()[static_cast<size_t>(a.item - 1)].feedback == feedback) answered.insert(a.user);
@@ -152,7 +167,8 @@ CoreAnswer NonRespondents(const CoreCall& call, int64_t feedback, const Module& 
     const size_t at = total++;
     if (per_page > 0 && (at < page * per_page || at >= (page + 1) * per_page)) continue;
     const User& u = call.world.user(p.user);
-    users.push_back({{"courseid", 0}, {"userid", u.id}, {"fullname", u.firstname + " " + u.lastname}, {"started", false}});
+    users.push_back(
+        {{"courseid", 0}, {"userid", u.id}, {"fullname", u.firstname + " " + u.lastname}, {"started", false}});
   }
   return {Json{{"users", users}, {"total", total}, {"warnings", Json::array()}}.dump(), ""};
 }
@@ -166,7 +182,8 @@ std::optional<CoreAnswer> AnswerFeedback(std::string_view function, const CoreCa
     Json rows = Json::array();
     for (const Module& m : call.world.modules()) {
       if (m.kind != ModuleKind::kFeedback) continue;
-      if (!courses.empty() && std::find(courses.begin(), courses.end(), std::to_string(m.course)) == courses.end()) continue;
+      if (!courses.empty() && std::find(courses.begin(), courses.end(), std::to_string(m.course)) == courses.end())
+        continue;
       rows.push_back({{"id", m.instance},
                       {"course", m.course},
                       {"name", m.name},
@@ -186,8 +203,8 @@ std::optional<CoreAnswer> AnswerFeedback(std::string_view function, const CoreCa
   }
   const int64_t feedback = call.form.Int("feedbackid", 0);
   const Module* m = FeedbackModule(call.world, feedback);
-  if (function == "mod_feedback_get_items" || function == "mod_feedback_get_analysis" || function == "mod_feedback_get_responses_analysis" ||
-      function == "mod_feedback_get_non_respondents") {
+  if (function == "mod_feedback_get_items" || function == "mod_feedback_get_analysis" ||
+      function == "mod_feedback_get_responses_analysis" || function == "mod_feedback_get_non_respondents") {
     if (m == nullptr) return CoreAnswer{"", "error-course-not-found"};
     if (function == "mod_feedback_get_analysis") return Analysis(call, feedback);
     if (function == "mod_feedback_get_responses_analysis") return Responses(call, feedback, *m);

@@ -37,7 +37,8 @@ Form Form::Parse(std::string_view encoded) {
     const size_t end = std::min(encoded.find('&'), encoded.size());
     const std::string_view pair = encoded.substr(0, end);
     const size_t equals = std::min(pair.find('='), pair.size());
-    if (equals > 0) form.fields_[Decoded(pair.substr(0, equals))] = equals < pair.size() ? Decoded(pair.substr(equals + 1)) : "";
+    if (equals > 0)
+      form.fields_[Decoded(pair.substr(0, equals))] = equals < pair.size() ? Decoded(pair.substr(equals + 1)) : "";
     encoded.remove_prefix(std::min(end + 1, encoded.size()));
   }
   return form;
@@ -69,7 +70,8 @@ std::vector<std::string> Form::List(std::string_view name) const {
   }
 }
 
-std::map<std::string, std::string> Form::Options(std::string_view name, std::string_view key, std::string_view value) const {
+std::map<std::string, std::string> Form::Options(std::string_view name, std::string_view key,
+                                                 std::string_view value) const {
   std::map<std::string, std::string> out;
   for (int i = 0;; ++i) {
     const auto found = fields_.find(Concat(name, "[", i, "][", key, "]"));

@@ -22,7 +22,8 @@ class Form {
   // name[0], name[1]... in order.
   std::vector<std::string> List(std::string_view name) const;
   // name[i][name] = key, name[i][value] = value: Moodle's option lists.
-  std::map<std::string, std::string> Options(std::string_view name, std::string_view key = "name", std::string_view value = "value") const;
+  std::map<std::string, std::string> Options(std::string_view name, std::string_view key = "name",
+                                             std::string_view value = "value") const;
   const std::map<std::string, std::string, std::less<>>& fields() const { return fields_; }
 
  private:

@@ -18,7 +18,8 @@ using tcp = asio::ip::tcp;
 
 class HttpServer::Impl {
  public:
-  Impl(std::string address, int port, Handler handler) : address_(std::move(address)), port_(port), handler_(std::move(handler)) {}
+  Impl(std::string address, int port, Handler handler)
+      : address_(std::move(address)), port_(port), handler_(std::move(handler)) {}
 
   ~Impl() {
     Refuse();
@@ -116,7 +117,8 @@ class HttpServer::Impl {
 
   // Waits in small steps, so that stopping is quick.
   void Wait(int64_t ms) {
-    for (; ms > 0 && !stopping_; ms -= 20) std::this_thread::sleep_for(std::chrono::milliseconds(std::min<int64_t>(ms, 20)));
+    for (; ms > 0 && !stopping_; ms -= 20)
+      std::this_thread::sleep_for(std::chrono::milliseconds(std::min<int64_t>(ms, 20)));
   }
 
   // False when the connection must not be used again.

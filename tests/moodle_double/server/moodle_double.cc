@@ -24,7 +24,10 @@ HttpReply Plain(int status, std::string body) {
 
 HttpReply Refused(const absl::Status& status) {
   std::string body;
-  JsonObject(&body).Raw("ok", "false").Text("error", std::string_view(status.message().data(), status.message().size())).Close();
+  JsonObject(&body)
+      .Raw("ok", "false")
+      .Text("error", std::string_view(status.message().data(), status.message().size()))
+      .Close();
   return Plain(absl::IsNotFound(status) ? 404 : 400, std::move(body));
 }
 
@@ -37,7 +40,8 @@ absl::StatusOr<std::unique_ptr<MoodleDouble>> MoodleDouble::Start(const DoubleOp
   if (options.sites.empty() || options.learners < 1 || options.weeks < 1 || options.speed < 1) {
     return absl::InvalidArgumentError("sites, learners, weeks and speed are at least one");
   }
-  auto recordings = Recordings::Load(options.recordings_dir.empty() ? MOODLE_DOUBLE_RECORDINGS : options.recordings_dir);
+  auto recordings =
+      Recordings::Load(options.recordings_dir.empty() ? MOODLE_DOUBLE_RECORDINGS : options.recordings_dir);
   if (!recordings.ok()) return recordings.status();
   if (!options.state_dir.empty()) {
     std::error_code error;
@@ -45,7 +49,8 @@ absl::StatusOr<std::unique_ptr<MoodleDouble>> MoodleDouble::Start(const DoubleOp
     if (error) return absl::UnavailableError(Concat("state folder: ", error.message()));
   }
   auto self = std::unique_ptr<MoodleDouble>(new MoodleDouble(options, clock, std::move(*recordings)));
-  auto server = HttpServer::Start(options.address, options.port, [me = self.get()](const HttpRequest& request) { return me->Handle(request); });
+  auto server = HttpServer::Start(options.address, options.port,
+                                  [me = self.get()](const HttpRequest& request) { return me->Handle(request); });
   if (!server.ok()) return server.status();
   self->server_ = std::move(*server);
   self->server_->Refuse();  // the port is ours; answers begin when the sites are there
@@ -54,20 +59,22 @@ absl::StatusOr<std::unique_ptr<MoodleDouble>> MoodleDouble::Start(const DoubleOp
   int64_t resumed_us = 0;
   for (const DoubleOptions::Site& site : options.sites) {
     SiteDoubleOptions given;
-    given.site = SiteParameters{site.code, site.title, site.country, site.zone, options.learners, options.weeks, options.seed,
-                                self->simulated_start_us_ / 1'000'000};
+    given.site = SiteParameters{site.code,        site.title,    site.country, site.zone,
+                                options.learners, options.weeks, options.seed, self->simulated_start_us_ / 1'000'000};
     given.token = Concat("double-token-", site.code);
     given.url = Concat("http://", options.address, ":", self->server_->port(), "/", site.code);
     given.backlog = options.backlog;
     if (!options.state_dir.empty()) given.journal_path = Concat(options.state_dir, "/", site.code, ".journal");
-    self->sites_.push_back(std::make_unique<SiteDouble>(std::move(given), &self->recordings_, self->simulated_start_us_));
+    self->sites_.push_back(
+        std::make_unique<SiteDouble>(std::move(given), &self->recordings_, self->simulated_start_us_));
     resumed_us = std::max(resumed_us, self->sites_.back()->resumed_us());
   }
   self->simulated_start_us_ = std::max(self->simulated_start_us_, resumed_us);
   for (const DoubleOptions::Offline& span : options.offline) {
     SiteDouble* site = self->site(span.code);
     if (site == nullptr) return absl::InvalidArgumentError(Concat("no site ", span.code));
-    (void)site->Control("offline", Form::Parse(Concat("after=", span.after_s, "&seconds=", span.for_s)), self->simulated_start_us_);
+    (void)site->Control("offline", Form::Parse(Concat("after=", span.after_s, "&seconds=", span.for_s)),
+                        self->simulated_start_us_);
   }
   self->live_per_1000_s_ = options.live_per_1000_s;
   self->real_start_us_ = absl::ToUnixMicros(clock.Now());
@@ -100,7 +107,8 @@ void MoodleDouble::Live() {
       server_->Refuse();
     } else if (again != 0 && real_us >= again) {
       listen_again_us_ = 0;
-      if (absl::Status status = server_->Listen(); !status.ok()) Log(LogLevel::kError, "the double cannot listen again");
+      if (absl::Status status = server_->Listen(); !status.ok())
+        Log(LogLevel::kError, "the double cannot listen again");
     }
     owed += std::min<int64_t>(real_us - last_us, 1'000'000) * live_per_1000_s_;
     last_us = real_us;
@@ -118,8 +126,12 @@ void MoodleDouble::Live() {
   }
 }
 
-std::string MoodleDouble::Url(std::string_view code) const { return Concat("http://", options_.address, ":", port(), "/", code); }
-std::string MoodleDouble::Token(std::string_view code) const { return site(code) == nullptr ? "" : site(code)->token(); }
+std::string MoodleDouble::Url(std::string_view code) const {
+  return Concat("http://", options_.address, ":", port(), "/", code);
+}
+std::string MoodleDouble::Token(std::string_view code) const {
+  return site(code) == nullptr ? "" : site(code)->token();
+}
 
 std::string MoodleDouble::File(std::string_view code, std::string_view name) const {
   SiteDouble* asked = site(code);
@@ -150,7 +162,8 @@ HttpReply MoodleDouble::Control(std::string_view action, std::string_view query)
   }
   if (action == "errors") {
     std::string out = "[";
-    for (const std::string& name : recordings_.Names("error-")) out += Concat(out.size() > 1 ? "," : "", "\"", name, "\"");
+    for (const std::string& name : recordings_.Names("error-"))
+      out += Concat(out.size() > 1 ? "," : "", "\"", name, "\"");
     return Plain(200, out + "]");
   }
   if (action == "state" || action.empty()) {

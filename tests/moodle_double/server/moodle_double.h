@@ -32,18 +32,18 @@ struct DoubleOptions {
   int learners = 400;  // of each site
   int weeks = 16;
   uint64_t seed = 1;
-  int64_t now = 0;            // UTC seconds where the history ends; 0 = the clock's now
-  int speed = 1;              // simulated seconds a second
+  int64_t now = 0;              // UTC seconds where the history ends; 0 = the clock's now
+  int speed = 1;                // simulated seconds a second
   int64_t live_per_1000_s = 0;  // rows in 1,000 seconds, over all sites, beside what is planned
-  int64_t backlog = 0;        // rows made at once at the start, of each site
+  int64_t backlog = 0;          // rows made at once at the start, of each site
   std::vector<Offline> offline;
-  std::string recordings_dir; // "" = those of the source tree
-  std::string state_dir;      // "" = nothing is kept
-  bool control = true;        // false: /control answers 404
+  std::string recordings_dir;  // "" = those of the source tree
+  std::string state_dir;       // "" = nothing is kept
+  bool control = true;         // false: /control answers 404
 };
 
-// One server for several simulated sites: site CODE answers at /CODE/webservice/rest/server.php, the first one also at /webservice/... .
-// /control/... provokes; see README.md. Usable inside a test program. Safe from any thread.
+// One server for several simulated sites: site CODE answers at /CODE/webservice/rest/server.php, the first one also at
+// /webservice/... . /control/... provokes; see README.md. Usable inside a test program. Safe from any thread.
 class MoodleDouble {
  public:
   // `clock` must outlive the double.

@@ -14,7 +14,9 @@ std::string FullName(const User& u) { return u.firstname + " " + u.lastname; }
 Json CustomFields(const User& u) {
   Json fields = Json::array();
   auto add = [&fields](std::string_view shortname, std::string_view name, const std::string& value) {
-    if (!value.empty()) fields.push_back({{"type", "text"}, {"value", value}, {"displayvalue", value}, {"name", name}, {"shortname", shortname}});
+    if (!value.empty())
+      fields.push_back(
+          {{"type", "text"}, {"value", value}, {"displayvalue", value}, {"name", name}, {"shortname", shortname}});
   };
   add("sexe", "Sexe", u.sex);
   add("datenaissance", "Date de naissance", u.birth);
@@ -25,7 +27,11 @@ Json CustomFields(const User& u) {
 
 // As core_user_get_users_by_field answers. Nothing marks a deleted account.
 Json UserRow(const CoreCall& call, const User& u) {
-  Json row = {{"id", u.id}, {"username", u.username}, {"firstname", u.firstname}, {"lastname", u.lastname}, {"fullname", FullName(u)}};
+  Json row = {{"id", u.id},
+              {"username", u.username},
+              {"firstname", u.firstname},
+              {"lastname", u.lastname},
+              {"fullname", FullName(u)}};
   row["email"] = u.email;
   row["department"] = "";
   if (!u.institution.empty()) row["institution"] = u.institution;
@@ -51,13 +57,17 @@ Json UserRow(const CoreCall& call, const User& u) {
 
 CoreAnswer UsersByField(const CoreCall& call) {
   const std::string field = call.form.Text("field");
-  if (field != "id" && field != "idnumber" && field != "username" && field != "email") return {"", "error-invalid-parameter-type"};
+  if (field != "id" && field != "idnumber" && field != "username" && field != "email")
+    return {"", "error-invalid-parameter-type"};
   const auto values = call.form.List("values");
   const std::set<std::string> wanted(values.begin(), values.end());
   Json rows = Json::array();
   for (const User& u : call.world.users()) {
     if (u.created == 0) continue;
-    const std::string value = field == "id" ? std::to_string(u.id) : field == "idnumber" ? u.idnumber : field == "username" ? u.username : u.email;
+    const std::string value = field == "id"         ? std::to_string(u.id)
+                              : field == "idnumber" ? u.idnumber
+                              : field == "username" ? u.username
+                                                    : u.email;
     // Deleted accounts come back only by id.
     if (!wanted.contains(value) || (u.deleted && field != "id")) continue;
     rows.push_back(UserRow(call, u));
@@ -65,7 +75,9 @@ CoreAnswer UsersByField(const CoreCall& call) {
   return {rows.dump(), ""};
 }
 
-Json GroupBrief(const Group& g) { return {{"id", g.id}, {"name", g.name}, {"description", ""}, {"descriptionformat", 0}}; }
+Json GroupBrief(const Group& g) {
+  return {{"id", g.id}, {"name", g.name}, {"description", ""}, {"descriptionformat", 0}};
+}
 
 CoreAnswer EnrolledUsers(const CoreCall& call) {
   const int64_t course = call.form.Int("courseid", 0);
@@ -76,7 +88,8 @@ CoreAnswer EnrolledUsers(const CoreCall& call) {
     return found == options.end() ? std::string(otherwise) : found->second;
   };
   const std::string sort = option("sortby", "id");
-  if (sort != "id" && sort != "firstname" && sort != "lastname" && sort != "siteorder") return {"", "error-invalid-parameter-type"};
+  if (sort != "id" && sort != "firstname" && sort != "lastname" && sort != "siteorder")
+    return {"", "error-invalid-parameter-type"};
   std::set<std::string> fields;
   const std::string asked = option("userfields", "");
   for (size_t at = 0; at < asked.size();) {
@@ -237,8 +250,14 @@ CoreAnswer Groups(std::string_view function, const CoreCall& call) {
 }
 
 Json CohortRow(const Cohort& c) {
-  return {{"id", c.id},     {"name", c.name},  {"idnumber", c.idnumber}, {"description", ""}, {"descriptionformat", 1},
-          {"visible", true}, {"theme", ""}, {"customfields", Json::array()}};
+  return {{"id", c.id},
+          {"name", c.name},
+          {"idnumber", c.idnumber},
+          {"description", ""},
+          {"descriptionformat", 1},
+          {"visible", true},
+          {"theme", ""},
+          {"customfields", Json::array()}};
 }
 
 CoreAnswer Cohorts(std::string_view function, const CoreCall& call) {
@@ -256,13 +275,15 @@ CoreAnswer Cohorts(std::string_view function, const CoreCall& call) {
   if (function == "core_cohort_search_cohorts") {
     const std::string query = call.form.Text("query");
     for (const Cohort& c : call.world.cohorts()) {
-      if (c.name.find(query) != std::string::npos || c.idnumber.find(query) != std::string::npos) rows.push_back(CohortRow(c));
+      if (c.name.find(query) != std::string::npos || c.idnumber.find(query) != std::string::npos)
+        rows.push_back(CohortRow(c));
     }
     return {Json{{"cohorts", rows}}.dump(), ""};
   }
   const auto ids = call.form.List("cohortids");
   for (const Cohort& c : call.world.cohorts()) {
-    if (ids.empty() || std::find(ids.begin(), ids.end(), std::to_string(c.id)) != ids.end()) rows.push_back(CohortRow(c));
+    if (ids.empty() || std::find(ids.begin(), ids.end(), std::to_string(c.id)) != ids.end())
+      rows.push_back(CohortRow(c));
   }
   return {rows.dump(), ""};
 }
@@ -273,10 +294,12 @@ std::optional<CoreAnswer> AnswerPeople(std::string_view function, const CoreCall
   if (function == "core_user_get_users_by_field") return UsersByField(call);
   if (function == "core_enrol_get_enrolled_users") return EnrolledUsers(call);
   if (function == "core_enrol_get_users_courses") return UsersCourses(call);
-  if (function == "core_group_get_course_groups" || function == "core_group_get_group_members" || function == "core_group_get_course_user_groups") {
+  if (function == "core_group_get_course_groups" || function == "core_group_get_group_members" ||
+      function == "core_group_get_course_user_groups") {
     return Groups(function, call);
   }
-  if (function == "core_cohort_get_cohorts" || function == "core_cohort_get_cohort_members" || function == "core_cohort_search_cohorts") {
+  if (function == "core_cohort_get_cohorts" || function == "core_cohort_get_cohort_members" ||
+      function == "core_cohort_search_cohorts") {
     return Cohorts(function, call);
   }
   return std::nullopt;

@@ -8,7 +8,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-bool KnowsCourse(const CoreCall& call, int64_t id) { return id >= 1 && id <= static_cast<int64_t>(call.world.courses().size()); }
+bool KnowsCourse(const CoreCall& call, int64_t id) {
+  return id >= 1 && id <= static_cast<int64_t>(call.world.courses().size());
+}
 
 // Recorded: activity completion of somebody not enrolled is an empty list, course completion an error.
 CoreAnswer Activities(const CoreCall& call) {
@@ -59,14 +61,16 @@ CoreAnswer CourseStatus(const CoreCall& call) {
     const int64_t id = static_cast<size_t>(i) < p.completions.size() ? p.completions[static_cast<size_t>(i)] : 0;
     const Completion* row = id == 0 ? nullptr : &call.world.completions()[static_cast<size_t>(id - 1)];
     const bool complete = row != nullptr && (row->state == 1 || row->state == 2);
-    Json entry = {{"type", 4}, {"title", "Achèvement d'activité"}, {"status", complete ? "Oui" : "Non"}, {"complete", complete}};
+    Json entry = {
+        {"type", 4}, {"title", "Achèvement d'activité"}, {"status", complete ? "Oui" : "Non"}, {"complete", complete}};
     if (complete) {
       entry["timecompleted"] = row->modified;
     } else {
       entry["timecompleted"] = nullptr;
     }
     entry["details"] = {{"type", "Achèvement d'activité"},
-                        {"criteria", Concat("<a href=\"", call.url, "/mod/", ModuleName(m.kind), "/view.php?id=", m.id, "\">", m.name, "</a>")},
+                        {"criteria", Concat("<a href=\"", call.url, "/mod/", ModuleName(m.kind), "/view.php?id=", m.id,
+                                            "\">", m.name, "</a>")},
                         {"requirement", ""},
                         {"status", ""}};
     completions.push_back(std::move(entry));
@@ -130,7 +134,8 @@ CoreAnswer GradeItems(const CoreCall& call) {
       const int64_t item = slot == c.modules ? c.total_item : call.world.module(c.first_module + slot).item;
       if (item == 0) continue;
       const int64_t id = static_cast<size_t>(slot) < p.grades.size() ? p.grades[static_cast<size_t>(slot)] : 0;
-      items.push_back(GradeItemRow(call, call.world.grade_item(item), id == 0 ? nullptr : &call.world.grades()[static_cast<size_t>(id - 1)]));
+      items.push_back(GradeItemRow(call, call.world.grade_item(item),
+                                   id == 0 ? nullptr : &call.world.grades()[static_cast<size_t>(id - 1)]));
     }
     const User& u = call.world.user(p.user);
     users.push_back({{"courseid", course},

@@ -13,7 +13,8 @@ namespace {
 
 std::string Done() { return R"({"ok":true})"; }
 
-// A course page seen now by nobody in particular (the guest account): a row that is well formed but for what a test changes in it.
+// A course page seen now by nobody in particular (the guest account): a row that is well formed but for what a test
+// changes in it.
 Event PlainEvent(const SiteSimulation& simulation, int64_t now_us, int64_t number) {
   Event event;
   event.type = &event_type::kCourseViewed;
@@ -65,7 +66,8 @@ absl::Status SiteDouble::AddRow(std::string_view kind, int64_t now_us) {
     });
   } else if (kind == "string-ids") {
     append_changed([](auto& json) {
-      for (const char* field : {"userid", "courseid", "contextid", "contextinstanceid"}) json[field] = std::to_string(json[field].template get<int64_t>());
+      for (const char* field : {"userid", "courseid", "contextid", "contextinstanceid"})
+        json[field] = std::to_string(json[field].template get<int64_t>());
     });
   } else if (kind == "no-name") {
     append_changed([](auto& json) { json.erase("eventname"); });
@@ -86,7 +88,12 @@ absl::Status SiteDouble::AddRow(std::string_view kind, int64_t now_us) {
     event.type = &event_type::kBridgeGap;
     event.context_id = World::kSystemContext;
     event.context_instance = event.course = event.user = 0;
-    JsonObject(&event.other).Text("step", "views").Int("rows", 1'234).Int("from", now_us - 3'600'000'000).Int("to", now_us).Close();
+    JsonObject(&event.other)
+        .Text("step", "views")
+        .Int("rows", 1'234)
+        .Int("from", now_us - 3'600'000'000)
+        .Int("to", now_us)
+        .Close();
     outbox_.OnEvent(event);
   } else {
     return absl::InvalidArgumentError(Concat("no such row: ", kind));
@@ -144,14 +151,16 @@ absl::StatusOr<std::string> SiteDouble::Control(std::string_view action, const F
   if (action == "revoke") {
     token_revoked_ = true;
     token_state_ = form.Text("as", "error-bad-token");
-    return recordings_->Find(token_state_) != nullptr ? absl::StatusOr<std::string>(Done()) : absl::InvalidArgumentError("as: no such recording");
+    return recordings_->Find(token_state_) != nullptr ? absl::StatusOr<std::string>(Done())
+                                                      : absl::InvalidArgumentError("as: no such recording");
   }
   if (action == "restore-token") {
     token_revoked_ = false;
     return Done();
   }
   if (action == "fingerprint") {
-    fingerprint_ = HexEncode(Sha256(Concat("fingerprint ", options_.site.seed, options_.site.code, " copy ", ++copies_)));
+    fingerprint_ =
+        HexEncode(Sha256(Concat("fingerprint ", options_.site.seed, options_.site.code, " copy ", ++copies_)));
     note(action);
     return Concat("{\"ok\":true,\"fingerprint\":\"", fingerprint_, "\"}");
   }
@@ -167,7 +176,8 @@ absl::StatusOr<std::string> SiteDouble::Control(std::string_view action, const F
   }
   if (action == "copy") {
     // The administrator says "copy": a new site and a new epoch.
-    site_id_ = HexEncode(Sha256(Concat("site ", options_.site.seed, options_.site.code, " copy ", ++copies_))).substr(0, 32);
+    site_id_ =
+        HexEncode(Sha256(Concat("site ", options_.site.seed, options_.site.code, " copy ", ++copies_))).substr(0, 32);
     outbox_.NewEpoch();
     note(action);
     return Concat("{\"ok\":true,\"site\":\"", site_id_, "\",\"epoch\":\"", outbox_.epoch(), "\"}");
@@ -189,8 +199,8 @@ absl::StatusOr<std::string> SiteDouble::Control(std::string_view action, const F
   if (action == "delete-user") {
     const int64_t user = form.Int("user", 0);
     const World& world = simulation_->world();
-    if (user <= World::kServiceAccount || user > static_cast<int64_t>(world.users().size()) || world.user(user).created == 0 ||
-        world.user(user).deleted) {
+    if (user <= World::kServiceAccount || user > static_cast<int64_t>(world.users().size()) ||
+        world.user(user).created == 0 || world.user(user).deleted) {
       return absl::InvalidArgumentError("user");
     }
     simulation_->mutable_world()->DeleteUser(user, Moment{now_us, World::kAdmin, Origin::kWeb, 0});
@@ -201,7 +211,8 @@ absl::StatusOr<std::string> SiteDouble::Control(std::string_view action, const F
   if (action == "drift") {
     // A change in the database that no event tells: what only comparing finds.
     const int64_t user = form.Int("user", 0);
-    if (user <= World::kServiceAccount || user > static_cast<int64_t>(simulation_->world().users().size())) return absl::InvalidArgumentError("user");
+    if (user <= World::kServiceAccount || user > static_cast<int64_t>(simulation_->world().users().size()))
+      return absl::InvalidArgumentError("user");
     simulation_->mutable_world()->ChangeSilently(user, form.Text("area", "rural"));
     note(Concat("drift?user=", user, "&area=", form.Text("area", "rural")));
     return Done();
@@ -217,10 +228,12 @@ std::string SiteDouble::File(std::string_view name) {
   outbox_.ForEach([&](const std::string& content) {
     ++id;
     const auto row = nlohmann::ordered_json::parse(content, nullptr, false);
-    if (!row.is_object() || !row.contains("eventname") || row.value("timecreated", int64_t{-1}) < 0) return;  // a provoked row
+    if (!row.is_object() || !row.contains("eventname") || row.value("timecreated", int64_t{-1}) < 0)
+      return;  // a provoked row
     nlohmann::ordered_json line = {{"id", id}};
-    for (const char* field : {"eventname", "component", "action", "target", "objecttable", "objectid", "crud", "edulevel", "contextid",
-                              "contextlevel", "contextinstanceid", "userid", "courseid", "relateduserid", "anonymous"}) {
+    for (const char* field :
+         {"eventname", "component", "action", "target", "objecttable", "objectid", "crud", "edulevel", "contextid",
+          "contextlevel", "contextinstanceid", "userid", "courseid", "relateduserid", "anonymous"}) {
       line[field] = row[field];
     }
     line["other"] = row["other"].dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
@@ -252,10 +265,12 @@ std::string SiteDouble::Describe(int64_t now_us) {
   out["calls"] = nlohmann::ordered_json::object();
   for (const auto& [function, times] : calls_) out["calls"][function.empty() ? "(none)" : function] = times;
   out["faults"] = nlohmann::ordered_json::array();
-  for (const Fault& fault : faults_.waiting()) out["faults"].push_back({{"name", fault.name}, {"function", fault.function}, {"times", fault.times}});
+  for (const Fault& fault : faults_.waiting())
+    out["faults"].push_back({{"name", fault.name}, {"function", fault.function}, {"times", fault.times}});
   out["tables"] = nlohmann::ordered_json::object();
   for (std::string_view kind : ExportKinds()) {
-    if (const auto page = Export(world, kind, INT64_MAX - 1, 1, true, 0); page.ok()) out["tables"][std::string(kind)] = page->total;
+    if (const auto page = Export(world, kind, INT64_MAX - 1, 1, true, 0); page.ok())
+      out["tables"][std::string(kind)] = page->total;
   }
   return out.dump();
 }

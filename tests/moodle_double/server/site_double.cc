@@ -30,7 +30,8 @@ SiteDouble::SiteDouble(SiteDoubleOptions options, const Recordings* recordings, 
   if (!options_.journal_path.empty() && Replay()) return;
   if (!options_.journal_path.empty()) {
     journal_ = std::fopen(options_.journal_path.c_str(), "wb");
-    Note(Concat("start ", options_.site.now, " ", options_.site.learners, " ", options_.site.weeks, " ", options_.site.seed, " ", options_.backlog));
+    Note(Concat("start ", options_.site.now, " ", options_.site.learners, " ", options_.site.weeks, " ",
+                options_.site.seed, " ", options_.backlog));
   }
   simulation_ = std::make_unique<SiteSimulation>(EndingBefore(options_.site, options_.backlog), &outbox_);
   simulation_->AdvanceTo(simulation_->parameters().now * 1'000'000);
@@ -52,7 +53,8 @@ void SiteDouble::Note(const std::string& line) {
   std::fflush(journal_);
 }
 
-// The simulation is deterministic: the same calls in the same order give the same rows, so the calls are all that is kept.
+// The simulation is deterministic: the same calls in the same order give the same rows, so the calls are all that is
+// kept.
 bool SiteDouble::Replay() {
   std::FILE* in = std::fopen(options_.journal_path.c_str(), "rb");
   if (in == nullptr) return false;
@@ -62,7 +64,8 @@ bool SiteDouble::Replay() {
     if (std::strchr(line.data(), '\n') == nullptr) break;  // a line cut off by a kill was not done
     std::array<char, 256> text{};
     int64_t us = 0, a = 0, b = 0, c = 0, d = 0;
-    if (std::sscanf(line.data(), "start %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64, &us, &a, &b, &c, &d) == 5) {
+    if (std::sscanf(line.data(), "start %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64, &us, &a, &b, &c,
+                    &d) == 5) {
       SiteParameters site = options_.site;
       site.now = us;
       site.learners = static_cast<int>(a);
@@ -87,7 +90,8 @@ bool SiteDouble::Replay() {
       outbox_.CountOwnCall(us);
     } else if (std::sscanf(line.data(), "ack %" SCNd64 " %200s", &a, text.data()) == 2) {
       (void)outbox_.Pull(text.data(), outbox_.epoch(), outbox_.oldest() - 1, 1, 1, 0);
-      while (outbox_.latest() < a && outbox_.unnumbered() > 0) (void)outbox_.Pull(text.data(), outbox_.epoch(), outbox_.oldest() - 1, 1, 1, 0);
+      while (outbox_.latest() < a && outbox_.unnumbered() > 0)
+        (void)outbox_.Pull(text.data(), outbox_.epoch(), outbox_.oldest() - 1, 1, 1, 0);
       (void)outbox_.Ack(text.data(), outbox_.epoch(), a);
     } else if (std::sscanf(line.data(), "do %" SCNd64 " %200s", &us, text.data()) == 2) {
       const std::string given(text.data());
@@ -150,8 +154,10 @@ HttpReply SiteDouble::Call(const Form& form, int64_t now_us) {
   const Fault fault = faults_.Take(function, false);
   // What replaces the whole answer happens before Moodle does anything.
   if (recordings_->Find(fault.name) != nullptr) return Recorded(fault.name);
-  static constexpr std::string_view kBefore[] = {"unavailable", "throttled", "html", "exception", "empty", "wrong-shape", "endless", "closed"};
-  if (std::find(std::begin(kBefore), std::end(kBefore), fault.name) != std::end(kBefore)) return Spoiled(fault, HttpReply(), *recordings_);
+  static constexpr std::string_view kBefore[] = {"unavailable", "throttled",   "html",    "exception",
+                                                 "empty",       "wrong-shape", "endless", "closed"};
+  if (std::find(std::begin(kBefore), std::end(kBefore), fault.name) != std::end(kBefore))
+    return Spoiled(fault, HttpReply(), *recordings_);
   HttpReply reply = Answer(function, form, now_us);
   return fault.name.empty() ? reply : Spoiled(fault, std::move(reply), *recordings_);
 }

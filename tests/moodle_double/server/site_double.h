@@ -26,7 +26,8 @@ struct SiteDoubleOptions {
   std::string token;
   std::string url;           // base URL, without a slash at the end
   int64_t backlog = 0;       // rows made at once just before the start, beside the history
-  std::string journal_path;  // "" = nothing is kept; else what happened, so that a restart goes on with the same rows and numbers
+  std::string journal_path;  // "" = nothing is kept; else what happened, so that a restart goes on with the same rows
+                             // and numbers
 };
 
 // One simulated Moodle behind its web service. Every method may be called from any thread. Times are the simulation's.
@@ -53,8 +54,8 @@ class SiteDouble {
   // JSON: rows, epoch, marks, calls per function, sizes of the tables.
   std::string Describe(int64_t now_us);
 
-  // log.jsonl (logstore_standard_log rows of everything up to now, but for what the bridge never keeps: who answered anonymously),
-  // people.csv, courses.csv, assessments.csv; "" for another name.
+  // log.jsonl (logstore_standard_log rows of everything up to now, but for what the bridge never keeps: who answered
+  // anonymously), people.csv, courses.csv, assessments.csv; "" for another name.
   std::string File(std::string_view name);
 
   // Instant of the last thing the journal holds, 0 when there was none.

@@ -7,7 +7,8 @@
 
 namespace compagnon::moodle_double {
 
-// Local days of a site, counted from the Monday that begins its first week of activity (day 0). Instants are UTC seconds.
+// Local days of a site, counted from the Monday that begins its first week of activity (day 0). Instants are UTC
+// seconds.
 class Calendar {
  public:
   // Stops the process when the zone is not known to this machine.

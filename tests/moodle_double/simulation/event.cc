@@ -10,8 +10,8 @@ constexpr int64_t kDayUs = 86'400'000'000;
 constexpr size_t kLargestState = 256 * 1024;
 
 std::string Uuid(uint64_t high, uint64_t low) {
-  high = (high & ~0xf000ull) | 0x4000;                                // version 4
-  low = (low & ~0xc000000000000000ull) | 0x8000000000000000ull;       // RFC 9562 variant
+  high = (high & ~0xf000ull) | 0x4000;                           // version 4
+  low = (low & ~0xc000000000000000ull) | 0x8000000000000000ull;  // RFC 9562 variant
   static constexpr char kHex[] = "0123456789abcdef";
   std::string out;
   out.reserve(36);
@@ -29,16 +29,23 @@ std::string Uuid(uint64_t high, uint64_t low) {
 
 std::string_view EntryName(Origin origin) {
   switch (origin) {
-    case Origin::kWeb: return "page";
-    case Origin::kMobile: return "ws";
-    case Origin::kCli: return "cron";
-    case Origin::kRestore: return "page";
+    case Origin::kWeb:
+      return "page";
+    case Origin::kMobile:
+      return "ws";
+    case Origin::kCli:
+      return "cron";
+    case Origin::kRestore:
+      return "page";
   }
   return "page";
 }
 
 void AppendClass(const EventType& type, JsonObject* row) {
-  row->Text("eventname", type.name).Text("component", type.component).Text("action", type.action).Text("target", type.target);
+  row->Text("eventname", type.name)
+      .Text("component", type.component)
+      .Text("action", type.action)
+      .Text("target", type.target);
   if (type.object_table.empty()) {
     row->Raw("objecttable", "");
   } else {
@@ -58,10 +65,14 @@ void AppendTextOrNull(std::string_view key, std::string_view value, JsonObject* 
 
 std::string_view OriginName(Origin origin) {
   switch (origin) {
-    case Origin::kWeb: return "web";
-    case Origin::kMobile: return "ws";
-    case Origin::kCli: return "cli";
-    case Origin::kRestore: return "restore";
+    case Origin::kWeb:
+      return "web";
+    case Origin::kMobile:
+      return "ws";
+    case Origin::kCli:
+      return "cli";
+    case Origin::kRestore:
+      return "restore";
   }
   return "web";
 }
@@ -93,7 +104,10 @@ void AppendBridgeRow(const Event& event, std::string* out) {
   row.Id("realuserid", hide ? 0 : event.real_user);
   if (!hide && event.state.size() > kLargestState) {
     std::string truncated;
-    JsonObject(&truncated).Text("sha256", HexEncode(Sha256(event.state))).Int("size", static_cast<int64_t>(event.state.size())).Close();
+    JsonObject(&truncated)
+        .Text("sha256", HexEncode(Sha256(event.state)))
+        .Int("size", static_cast<int64_t>(event.state.size()))
+        .Close();
     row.Raw("state", "").Raw("state_truncated", truncated);
   } else {
     row.Raw("state", hide ? std::string_view() : std::string_view(event.state));

@@ -7,7 +7,8 @@
 
 namespace compagnon::moodle_double {
 
-// What is fixed in a Moodle event's class; values as recorded on a Moodle 4.5.6 (and from Moodle's sources for the few not recorded).
+// What is fixed in a Moodle event's class; values as recorded on a Moodle 4.5.6 (and from Moodle's sources for the few
+// not recorded).
 struct EventType {
   std::string_view name, component, action, target, object_table;  // object_table "" = null
   char crud;
@@ -17,14 +18,15 @@ struct EventType {
 
 // Event classes of the core and of the activities, defined in event_types.cc.
 namespace event_type {
-extern const EventType kUserCreated, kUserUpdated, kUserDeleted, kUserLoggedIn, kUserLoggedOut, kUserLoggedInAs, kUserLoginFailed,
-    kDashboardViewed, kCategoryCreated, kCourseCreated, kCourseUpdated, kCourseRestored, kCourseViewed, kModuleCreated, kGroupCreated,
-    kGroupMemberAdded, kGroupMemberRemoved, kCohortCreated, kCohortMemberAdded, kEnrolmentCreated, kEnrolmentUpdated,
-    kEnrolmentDeleted, kRoleAssigned, kRoleUnassigned, kModuleCompletionUpdated, kCourseCompleted, kUserGraded, kGradeItemCreated,
-    kGradeItemUpdated, kMessageSent, kUserListViewed, kUserProfileViewed, kWebserviceCalled, kBadgeAwarded, kUserReportViewed,
-    kGraderReportViewed, kQuizAttemptStarted, kQuizAttemptSubmitted, kScormScoLaunched, kScormStatusSubmitted, kScormScoreSubmitted,
-    kForumDiscussionViewed, kForumDiscussionCreated, kForumPostCreated, kFeedbackSubmitted, kAssignSubmitted, kAssignGraded,
-    kCertificateIssued, kBridgeGap;
+extern const EventType kUserCreated, kUserUpdated, kUserDeleted, kUserLoggedIn, kUserLoggedOut, kUserLoggedInAs,
+    kUserLoginFailed, kDashboardViewed, kCategoryCreated, kCourseCreated, kCourseUpdated, kCourseRestored,
+    kCourseViewed, kModuleCreated, kGroupCreated, kGroupMemberAdded, kGroupMemberRemoved, kCohortCreated,
+    kCohortMemberAdded, kEnrolmentCreated, kEnrolmentUpdated, kEnrolmentDeleted, kRoleAssigned, kRoleUnassigned,
+    kModuleCompletionUpdated, kCourseCompleted, kUserGraded, kGradeItemCreated, kGradeItemUpdated, kMessageSent,
+    kUserListViewed, kUserProfileViewed, kWebserviceCalled, kBadgeAwarded, kUserReportViewed, kGraderReportViewed,
+    kQuizAttemptStarted, kQuizAttemptSubmitted, kScormScoLaunched, kScormStatusSubmitted, kScormScoreSubmitted,
+    kForumDiscussionViewed, kForumDiscussionCreated, kForumPostCreated, kFeedbackSubmitted, kAssignSubmitted,
+    kAssignGraded, kCertificateIssued, kBridgeGap;
 // \mod_<name>\event\course_module_viewed; `modname` is one of the simulated activities.
 const EventType& ModuleViewed(std::string_view modname);
 }  // namespace event_type
@@ -62,12 +64,13 @@ class EventSink {
   virtual void OnEvent(const Event& event) = 0;
 };
 
-// Appends the bytes the plugin stores: proto/bridge/README.md, without seq and hash. What the protocol never stores (the
-// identity behind an anonymous answer, a session id) is left out here, as the plugin does. A state over 256 KiB becomes its hash and size.
+// Appends the bytes the plugin stores: proto/bridge/README.md, without seq and hash. What the protocol never stores
+// (the identity behind an anonymous answer, a session id) is left out here, as the plugin does. A state over 256 KiB
+// becomes its hash and size.
 void AppendBridgeRow(const Event& event, std::string* out);
 
-// Appends a row of logstore_standard_log as a JSON line with its line feed; the identity behind an anonymous answer is in it,
-// as it is in Moodle's.
+// Appends a row of logstore_standard_log as a JSON line with its line feed; the identity behind an anonymous answer is
+// in it, as it is in Moodle's.
 void AppendLogRow(const Event& event, int64_t id, std::string* out);
 
 }  // namespace compagnon::moodle_double

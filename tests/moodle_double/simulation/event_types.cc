@@ -23,11 +23,13 @@ const EventType kCourseViewed{"\\core\\event\\course_viewed", "core", "viewed", 
 const EventType kModuleCreated{
     "\\core\\event\\course_module_created", "core", "created", "course_module", "course_modules", 'c', 1, 70};
 const EventType kGroupCreated{"\\core\\event\\group_created", "core", "created", "group", "groups", 'c', 0, 50};
-const EventType kGroupMemberAdded{"\\core\\event\\group_member_added", "core", "added", "group_member", "groups", 'c', 0, 50};
+const EventType kGroupMemberAdded{
+    "\\core\\event\\group_member_added", "core", "added", "group_member", "groups", 'c', 0, 50};
 const EventType kGroupMemberRemoved{
     "\\core\\event\\group_member_removed", "core", "removed", "group_member", "groups", 'd', 0, 50};
 const EventType kCohortCreated{"\\core\\event\\cohort_created", "core", "created", "cohort", "cohort", 'c', 0, 10};
-const EventType kCohortMemberAdded{"\\core\\event\\cohort_member_added", "core", "added", "cohort_member", "cohort", 'c', 0, 10};
+const EventType kCohortMemberAdded{
+    "\\core\\event\\cohort_member_added", "core", "added", "cohort_member", "cohort", 'c', 0, 10};
 const EventType kEnrolmentCreated{
     "\\core\\event\\user_enrolment_created", "core", "created", "user_enrolment", "user_enrolments", 'c', 0, 50};
 const EventType kEnrolmentUpdated{
@@ -36,15 +38,25 @@ const EventType kEnrolmentDeleted{
     "\\core\\event\\user_enrolment_deleted", "core", "deleted", "user_enrolment", "user_enrolments", 'd', 0, 50};
 const EventType kRoleAssigned{"\\core\\event\\role_assigned", "core", "assigned", "role", "role", 'c', 0, 50};
 const EventType kRoleUnassigned{"\\core\\event\\role_unassigned", "core", "unassigned", "role", "role", 'd', 0, 50};
-const EventType kModuleCompletionUpdated{"\\core\\event\\course_module_completion_updated", "core",
-                                         "updated", "course_module_completion", "course_modules_completion", 'u', 2, 70};
-const EventType kCourseCompleted{"\\core\\event\\course_completed", "core", "completed", "course", "course_completions", 'u', 2, 50};
+const EventType kModuleCompletionUpdated{"\\core\\event\\course_module_completion_updated",
+                                         "core",
+                                         "updated",
+                                         "course_module_completion",
+                                         "course_modules_completion",
+                                         'u',
+                                         2,
+                                         70};
+const EventType kCourseCompleted{
+    "\\core\\event\\course_completed", "core", "completed", "course", "course_completions", 'u', 2, 50};
 const EventType kUserGraded{"\\core\\event\\user_graded", "core", "graded", "user", "grade_grades", 'u', 1, 50};
-const EventType kGradeItemCreated{"\\core\\event\\grade_item_created", "core", "created", "grade_item", "grade_items", 'c', 0, 50};
-const EventType kGradeItemUpdated{"\\core\\event\\grade_item_updated", "core", "updated", "grade_item", "grade_items", 'u', 0, 50};
+const EventType kGradeItemCreated{
+    "\\core\\event\\grade_item_created", "core", "created", "grade_item", "grade_items", 'c', 0, 50};
+const EventType kGradeItemUpdated{
+    "\\core\\event\\grade_item_updated", "core", "updated", "grade_item", "grade_items", 'u', 0, 50};
 const EventType kMessageSent{"\\core\\event\\message_sent", "core", "sent", "message", "messages", 'c', 0, 10};
 const EventType kUserListViewed{"\\core\\event\\user_list_viewed", "core", "viewed", "user_list", "course", 'r', 0, 50};
-const EventType kUserProfileViewed{"\\core\\event\\user_profile_viewed", "core", "viewed", "user_profile", "user", 'r', 0, 30};
+const EventType kUserProfileViewed{
+    "\\core\\event\\user_profile_viewed", "core", "viewed", "user_profile", "user", 'r', 0, 30};
 const EventType kWebserviceCalled{
     "\\core\\event\\webservice_function_called", "core", "called", "webservice_function", "", 'r', 0, 10};
 const EventType kBadgeAwarded{"\\core\\event\\badge_awarded", "core", "awarded", "badge", "badge", 'u', 2, 50};
@@ -52,10 +64,12 @@ const EventType kUserReportViewed{
     "\\gradereport_user\\event\\grade_report_viewed", "gradereport_user", "viewed", "grade_report", "", 'r', 2, 50};
 const EventType kGraderReportViewed{
     "\\gradereport_grader\\event\\grade_report_viewed", "gradereport_grader", "viewed", "grade_report", "", 'r', 1, 50};
-const EventType kQuizAttemptStarted{"\\mod_quiz\\event\\attempt_started", "mod_quiz", "started", "attempt", "quiz_attempts", 'c', 2, 70};
+const EventType kQuizAttemptStarted{
+    "\\mod_quiz\\event\\attempt_started", "mod_quiz", "started", "attempt", "quiz_attempts", 'c', 2, 70};
 const EventType kQuizAttemptSubmitted{
     "\\mod_quiz\\event\\attempt_submitted", "mod_quiz", "submitted", "attempt", "quiz_attempts", 'u', 2, 70};
-const EventType kScormScoLaunched{"\\mod_scorm\\event\\sco_launched", "mod_scorm", "launched", "sco", "scorm_scoes", 'r', 2, 70};
+const EventType kScormScoLaunched{
+    "\\mod_scorm\\event\\sco_launched", "mod_scorm", "launched", "sco", "scorm_scoes", 'r', 2, 70};
 const EventType kScormStatusSubmitted{
     "\\mod_scorm\\event\\status_submitted", "mod_scorm", "submitted", "status", "scorm_scoes_value", 'u', 2, 70};
 const EventType kScormScoreSubmitted{
@@ -64,14 +78,34 @@ const EventType kForumDiscussionViewed{
     "\\mod_forum\\event\\discussion_viewed", "mod_forum", "viewed", "discussion", "forum_discussions", 'r', 2, 70};
 const EventType kForumDiscussionCreated{
     "\\mod_forum\\event\\discussion_created", "mod_forum", "created", "discussion", "forum_discussions", 'c', 2, 70};
-const EventType kForumPostCreated{"\\mod_forum\\event\\post_created", "mod_forum", "created", "post", "forum_posts", 'c', 2, 70};
-const EventType kFeedbackSubmitted{
-    "\\mod_feedback\\event\\response_submitted", "mod_feedback", "submitted", "response", "feedback_completed", 'c', 2, 70};
-const EventType kAssignSubmitted{
-    "\\mod_assign\\event\\assessable_submitted", "mod_assign", "submitted", "assessable", "assign_submission", 'u', 2, 70};
-const EventType kAssignGraded{"\\mod_assign\\event\\submission_graded", "mod_assign", "graded", "submission", "assign_grades", 'u', 1, 70};
-const EventType kCertificateIssued{"\\tool_certificate\\event\\certificate_issued", "tool_certificate", "issued", "certificate",
-                                   "tool_certificate_issues", 'c', 0, 50};
+const EventType kForumPostCreated{
+    "\\mod_forum\\event\\post_created", "mod_forum", "created", "post", "forum_posts", 'c', 2, 70};
+const EventType kFeedbackSubmitted{"\\mod_feedback\\event\\response_submitted",
+                                   "mod_feedback",
+                                   "submitted",
+                                   "response",
+                                   "feedback_completed",
+                                   'c',
+                                   2,
+                                   70};
+const EventType kAssignSubmitted{"\\mod_assign\\event\\assessable_submitted",
+                                 "mod_assign",
+                                 "submitted",
+                                 "assessable",
+                                 "assign_submission",
+                                 'u',
+                                 2,
+                                 70};
+const EventType kAssignGraded{
+    "\\mod_assign\\event\\submission_graded", "mod_assign", "graded", "submission", "assign_grades", 'u', 1, 70};
+const EventType kCertificateIssued{"\\tool_certificate\\event\\certificate_issued",
+                                   "tool_certificate",
+                                   "issued",
+                                   "certificate",
+                                   "tool_certificate_issues",
+                                   'c',
+                                   0,
+                                   50};
 const EventType kBridgeGap{"\\local_compagnon\\event\\gap", "local_compagnon", "recorded", "gap", "", 'c', 0, 10};
 
 namespace {

@@ -8,22 +8,22 @@
 namespace compagnon::moodle_double {
 
 enum class Act : uint8_t {
-  kCreateUser,      // what = user
-  kUpdateUser,      // what = user
-  kDeleteUser,      // what = user
-  kEnrol,           // value = EnrolMethod
-  kUnenrol,         // value = EnrolMethod, or -1 for all
+  kCreateUser,  // what = user
+  kUpdateUser,  // what = user
+  kDeleteUser,  // what = user
+  kEnrol,       // value = EnrolMethod
+  kUnenrol,     // value = EnrolMethod, or -1 for all
   kSuspend,
   kReactivate,
-  kJoinGroup,       // what = group
-  kJoinCohort,      // what = cohort
+  kJoinGroup,   // what = group
+  kJoinCohort,  // what = cohort
   kLogIn,
   kLogInFailed,
   kLogOut,
-  kLogInAs,         // by the coordinator
+  kLogInAs,  // by the coordinator
   kViewDashboard,
   kViewCourse,
-  kViewModule,      // what = module index
+  kViewModule,  // what = module index
   kCompleteByView,
   kStartQuiz,
   kSubmitQuiz,      // value = thousandths
@@ -34,8 +34,8 @@ enum class Act : uint8_t {
   kAnnounce,        // a tutor's message in the news forum; what = module
   kAnswerSurvey,    // value = satisfaction * 100 + recommendation
   kSubmitAssignment,
-  kGradeAssignment, // who = learner, value = thousandths
-  kCertify,         // value = 1: a badge too
+  kGradeAssignment,  // who = learner, value = thousandths
+  kCertify,          // value = 1: a badge too
   kViewUserReport,
   kViewGraderReport,
   kViewParticipants,
@@ -58,7 +58,9 @@ struct Happening {
 };
 
 struct LaterHappening {
-  bool operator()(const Happening& a, const Happening& b) const { return a.us != b.us ? a.us > b.us : a.order > b.order; }
+  bool operator()(const Happening& a, const Happening& b) const {
+    return a.us != b.us ? a.us > b.us : a.order > b.order;
+  }
 };
 
 }  // namespace compagnon::moodle_double

@@ -9,11 +9,14 @@ namespace {
 constexpr int64_t kHour = 3'600;
 
 // Evenings, with a smaller peak at noon; at weekends afternoons.
-constexpr std::array<int, 24> kWorkdayHours = {6, 2, 1, 1, 1, 4, 10, 18, 22, 24, 22, 24, 40, 34, 22, 20, 22, 30, 46, 66, 82, 76, 48, 18};
-constexpr std::array<int, 24> kWeekendHours = {8, 4, 2, 1, 1, 3, 6, 10, 20, 34, 44, 42, 34, 36, 56, 66, 66, 56, 48, 46, 50, 44, 30, 16};
+constexpr std::array<int, 24> kWorkdayHours = {6,  2,  1,  1,  1,  4,  10, 18, 22, 24, 22, 24,
+                                               40, 34, 22, 20, 22, 30, 46, 66, 82, 76, 48, 18};
+constexpr std::array<int, 24> kWeekendHours = {8,  4,  2,  1,  1,  3,  6,  10, 20, 34, 44, 42,
+                                               34, 36, 56, 66, 66, 56, 48, 46, 50, 44, 30, 16};
 constexpr std::array<int, 7> kWeekdays = {13, 12, 15, 12, 9, 19, 20};
 
-// Seconds after local midnight. (Draws are never two in one expression: the order of evaluation would be the compiler's.)
+// Seconds after local midnight. (Draws are never two in one expression: the order of evaluation would be the
+// compiler's.)
 int64_t TimeOfDay(Random* random, int weekday, int shift) {
   const int hour = static_cast<int>(random->Pick(weekday < 5 ? kWorkdayHours : kWeekendHours)) + shift;
   return std::clamp(hour, 0, 23) * kHour + random->Below(kHour);
@@ -71,15 +74,16 @@ void SiteSimulation::PlanLearner(Habit* habit, int run_index, int week) {
   }
   // The tutored course meets on Wednesday evenings.
   const int wednesday = monday + 2;
-  if (run.tutored && !over && !habit->phone && wednesday >= habit->start_day && wednesday < habit->quit_day && p.completed == 0 &&
-      random.Chance(habit->fate == Fate::kSlow ? 160 : 330)) {
+  if (run.tutored && !over && !habit->phone && wednesday >= habit->start_day && wednesday < habit->quit_day &&
+      p.completed == 0 && random.Chance(habit->fate == Fate::kSlow ? 160 : 330)) {
     const int64_t at = calendar_.DayStart(wednesday) + 19 * kHour + random.Between(-300, 900);
     if (at < outage_begin_ || at >= outage_end_) PlanSitting(habit, run, at, 2, false, &sittings);
   }
   PlanAll(sittings);
 }
 
-void SiteSimulation::PlanSitting(Habit* habit, const CourseRun& run, int64_t second, int steps, bool burst, std::vector<Happening>* out) {
+void SiteSimulation::PlanSitting(Habit* habit, const CourseRun& run, int64_t second, int steps, bool burst,
+                                 std::vector<Happening>* out) {
   Random& random = habit->random;
   const int32_t who = habit->participation;
   const Origin origin = habit->phone ? Origin::kMobile : Origin::kWeb;
@@ -143,12 +147,14 @@ void SiteSimulation::PlanSitting(Habit* habit, const CourseRun& run, int64_t sec
     add(Act::kViewModule, gap(10, 40), run.anonymous_survey);
     const int64_t satisfaction = random.Between(2, 5);
     const int64_t recommendation = random.Between(5, 10);
-    add(Act::kAnswerSurvey, gap(20, 90), run.anonymous_survey, static_cast<int32_t>(satisfaction * 100 + recommendation));
+    add(Act::kAnswerSurvey, gap(20, 90), run.anonymous_survey,
+        static_cast<int32_t>(satisfaction * 100 + recommendation));
   }
   if (!habit->phone && random.Chance(220)) add(Act::kLogOut, gap(5, 60));
 }
 
-int SiteSimulation::PlanActivity(Habit* habit, const CourseRun& run, int module, int64_t second, bool burst, std::vector<Happening>* out) {
+int SiteSimulation::PlanActivity(Habit* habit, const CourseRun& run, int module, int64_t second, bool burst,
+                                 std::vector<Happening>* out) {
   Random& random = habit->random;
   const Origin origin = habit->phone ? Origin::kMobile : Origin::kWeb;
   int64_t at = second;
@@ -186,8 +192,11 @@ int SiteSimulation::PlanActivity(Habit* habit, const CourseRun& run, int module,
       }
       break;
     }
-    case ModuleKind::kAssign: add(Act::kSubmitAssignment, random.Between(120, 900)); break;
-    default: break;
+    case ModuleKind::kAssign:
+      add(Act::kSubmitAssignment, random.Between(120, 900));
+      break;
+    default:
+      break;
   }
   return static_cast<int>(at - second) + (burst ? 0 : 5);
 }

@@ -20,7 +20,8 @@ std::string Day(int64_t second, const absl::TimeZone& zone) {
   return text;
 }
 
-// The values dimensions.toml gives them, so that a site filled from files and one read over the bridge give the same figures.
+// The values dimensions.toml gives them, so that a site filled from files and one read over the bridge give the same
+// figures.
 std::string_view Mapped(std::string_view written) {
   static constexpr std::pair<std::string_view, std::string_view> kValues[] = {
       {"Femme", "F"}, {"Homme", "M"}, {"Autre", "other"}, {"urbain", "urban"}, {"périurbain", "periurban"}};
@@ -34,7 +35,8 @@ std::string People(const World& world) {
   std::string out = "id,sex,birth_date,country,area,operator\n";
   for (const User& user : world.users()) {
     if (user.id <= World::kServiceAccount || user.created == 0) continue;
-    out += Concat(user.id, ",", Mapped(user.sex), ",", user.birth, ",", user.country, ",", Mapped(user.area), ",", user.operator_name, "\n");
+    out += Concat(user.id, ",", Mapped(user.sex), ",", user.birth, ",", user.country, ",", Mapped(user.area), ",",
+                  user.operator_name, "\n");
   }
   return out;
 }
@@ -44,7 +46,8 @@ std::string Courses(const World& world) {
   if (!absl::LoadTimeZone(world.zone(), &zone)) Die("time zone unknown to this machine: " + world.zone());
   std::string out = "id,shortname,startdate,enddate\n";
   for (const Course& course : world.courses()) {
-    if (course.id != 1) out += Concat(course.id, ",", course.shortname, ",", Day(course.start, zone), ",", Day(course.end, zone), "\n");
+    if (course.id != 1)
+      out += Concat(course.id, ",", course.shortname, ",", Day(course.start, zone), ",", Day(course.end, zone), "\n");
   }
   return out;
 }
@@ -56,7 +59,8 @@ std::string Assessments(const World& world) {
   for (const Module& module : world.modules()) {
     if (module.item == 0) continue;
     const GradeItem& item = world.grade_item(module.item);
-    out += Concat(module.id, ",", item.id, ",", module.course, ",", ModuleName(module.kind), ",", Day(module.due, zone), ",");
+    out += Concat(module.id, ",", item.id, ",", module.course, ",", ModuleName(module.kind), ",", Day(module.due, zone),
+                  ",");
     AppendThousandths(item.max, &out);
     out.push_back(',');
     AppendThousandths(item.pass, &out);

@@ -8,8 +8,8 @@
 
 namespace compagnon::moodle_double {
 
-// people.csv, courses.csv or assessments.csv as an import of a log takes them; "" for another name. Stops the process when the
-// world's zone is unknown to this machine.
+// people.csv, courses.csv or assessments.csv as an import of a log takes them; "" for another name. Stops the process
+// when the world's zone is unknown to this machine.
 std::string FileBesideLog(const World& world, std::string_view name);
 
 }  // namespace compagnon::moodle_double

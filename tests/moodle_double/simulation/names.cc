@@ -34,31 +34,50 @@ constexpr std::array<Country, 22> kCountries = {{
 using List = std::span<const std::string_view>;
 
 // West Africa of the Sahel.
-constexpr std::string_view kSahelWomen[] = {"Aminata", "Fatou", "Mariam", "Aïssatou", "Awa", "Rokhaya", "Binta", "Khady", "Oumou", "Salimata",
-                                            "Ndèye", "Adama", "Djénéba", "Kadiatou", "Maïmouna", "Safiatou", "Coumba", "Assitan", "Fanta", "Sira"};
-constexpr std::string_view kSahelMen[] = {"Issa", "Moussa", "Ibrahima", "Mamadou", "Ousmane", "Cheikh", "Abdoulaye", "Modou", "Boubacar", "Seydou",
-                                          "Amadou", "Souleymane", "Alassane", "Oumar", "Idrissa", "Harouna", "Bakary", "Daouda", "Lamine", "Aliou"};
-constexpr std::string_view kSahelLast[] = {"Diallo", "Ndiaye", "Traoré", "Bâ", "Diop", "Sow", "Keïta", "Coulibaly", "Cissé", "Camara", "Fall", "Sarr",
-                                           "Touré", "Sanogo", "Ouédraogo", "Konaté", "Barry", "Sidibé", "Sagna", "Gueye", "Maïga", "Zongo"};
+constexpr std::string_view kSahelWomen[] = {
+    "Aminata", "Fatou", "Mariam",  "Aïssatou", "Awa",      "Rokhaya",  "Binta",  "Khady",   "Oumou", "Salimata",
+    "Ndèye",   "Adama", "Djénéba", "Kadiatou", "Maïmouna", "Safiatou", "Coumba", "Assitan", "Fanta", "Sira"};
+constexpr std::string_view kSahelMen[] = {
+    "Issa",   "Moussa",     "Ibrahima", "Mamadou", "Ousmane", "Cheikh",  "Abdoulaye", "Modou",  "Boubacar", "Seydou",
+    "Amadou", "Souleymane", "Alassane", "Oumar",   "Idrissa", "Harouna", "Bakary",    "Daouda", "Lamine",   "Aliou"};
+constexpr std::string_view kSahelLast[] = {
+    "Diallo", "Ndiaye", "Traoré", "Bâ",        "Diop",   "Sow",   "Keïta",  "Coulibaly", "Cissé", "Camara", "Fall",
+    "Sarr",   "Touré",  "Sanogo", "Ouédraogo", "Konaté", "Barry", "Sidibé", "Sagna",     "Gueye", "Maïga",  "Zongo"};
 // Gulf of Guinea and Central Africa.
-constexpr std::string_view kGulfWomen[] = {"Akissi", "Adjoua", "Grâce", "Clarisse", "Estelle", "Pélagie", "Affoué", "Ornella", "Sylvie", "Chantal",
-                                           "Afi", "Essi", "Prisca", "Mireille", "Larissa", "Edwige", "Nadège", "Béatrice", "Solange", "Divine"};
-constexpr std::string_view kGulfMen[] = {"Kouassi", "Koffi", "Hervé", "Désiré", "Jean-Baptiste", "Serge", "Rodrigue", "Kossi", "Yao", "Aristide",
-                                         "Landry", "Thierry", "Patrick", "Firmin", "Cédric", "Arnaud", "Emmanuel", "Fabrice", "Gilles", "Trésor"};
-constexpr std::string_view kGulfLast[] = {"Kouamé", "Koné", "N'Guessan", "Ahouansou", "Gbédji", "Dossou", "Agbodjan", "Mensah", "Mbarga", "Ngo", "Fotso",
-                                          "Tchamba", "Mbuyi", "Kabongo", "Ilunga", "Nzé", "Obame", "Mukendi", "Yao", "Kpodar", "Houngbo", "Etoundi"};
-constexpr std::string_view kLakesWomen[] = {"Uwase", "Ineza", "Mutoni", "Keza", "Umutoni", "Nadine", "Ariane", "Diane", "Carine", "Gloria"};
-constexpr std::string_view kLakesMen[] = {"Nshuti", "Ishimwe", "Manzi", "Hirwa", "Bosco", "Innocent", "Claude", "Egide", "Parfait", "Olivier"};
-constexpr std::string_view kLakesLast[] = {"Habimana", "Niyonzima", "Uwimana", "Ndayishimiye", "Hakizimana", "Nkurunziza", "Mugisha", "Bizimana"};
-constexpr std::string_view kIslandWomen[] = {"Voahangy", "Lalao", "Hanitra", "Fara", "Mialy", "Noro", "Tiana", "Vololona", "Haingo", "Onja"};
-constexpr std::string_view kIslandMen[] = {"Hery", "Rivo", "Tojo", "Faly", "Mamy", "Solofo", "Andry", "Njaka", "Toky", "Zo"};
-constexpr std::string_view kIslandLast[] = {"Rakotomalala", "Ranaivo", "Razafindrakoto", "Randria", "Rasoanaivo", "Andrianarivo", "Ratsimba", "Rabe"};
-constexpr std::string_view kMaghrebWomen[] = {"Amina", "Yasmine", "Salma", "Imane", "Khadija", "Meriem", "Hajar", "Asma", "Rim", "Nour"};
-constexpr std::string_view kMaghrebMen[] = {"Youssef", "Karim", "Mehdi", "Anis", "Walid", "Hamza", "Bilal", "Rachid", "Sami", "Nabil"};
-constexpr std::string_view kMaghrebLast[] = {"Benali", "Trabelsi", "El Amrani", "Bouazizi", "Haddad", "Cherif", "Ben Salah", "Idrissi", "Mansouri", "Jaziri"};
-constexpr std::string_view kArabicWomen[] = {"فاطمة", "خديجة", "مريم", "عائشة", "سلمى", "ياسمين", "أمينة", "زينب", "نور", "هاجر"};
-constexpr std::string_view kArabicMen[] = {"محمد", "أحمد", "يوسف", "علي", "إبراهيم", "عمر", "حسن", "مصطفى", "كريم", "خالد"};
-constexpr std::string_view kArabicLast[] = {"بن علي", "الإدريسي", "الحداد", "التونسي", "العمراني", "ولد أحمد", "عبد الله", "المنصوري", "الشريف", "موسى"};
+constexpr std::string_view kGulfWomen[] = {"Akissi",  "Adjoua", "Grâce",   "Clarisse", "Estelle", "Pélagie", "Affoué",
+                                           "Ornella", "Sylvie", "Chantal", "Afi",      "Essi",    "Prisca",  "Mireille",
+                                           "Larissa", "Edwige", "Nadège",  "Béatrice", "Solange", "Divine"};
+constexpr std::string_view kGulfMen[] = {
+    "Kouassi", "Koffi",   "Hervé",   "Désiré", "Jean-Baptiste", "Serge",  "Rodrigue", "Kossi",   "Yao",    "Aristide",
+    "Landry",  "Thierry", "Patrick", "Firmin", "Cédric",        "Arnaud", "Emmanuel", "Fabrice", "Gilles", "Trésor"};
+constexpr std::string_view kGulfLast[] = {"Kouamé",   "Koné",    "N'Guessan", "Ahouansou", "Gbédji", "Dossou",
+                                          "Agbodjan", "Mensah",  "Mbarga",    "Ngo",       "Fotso",  "Tchamba",
+                                          "Mbuyi",    "Kabongo", "Ilunga",    "Nzé",       "Obame",  "Mukendi",
+                                          "Yao",      "Kpodar",  "Houngbo",   "Etoundi"};
+constexpr std::string_view kLakesWomen[] = {"Uwase",  "Ineza",  "Mutoni", "Keza",   "Umutoni",
+                                            "Nadine", "Ariane", "Diane",  "Carine", "Gloria"};
+constexpr std::string_view kLakesMen[] = {"Nshuti",   "Ishimwe", "Manzi", "Hirwa",   "Bosco",
+                                          "Innocent", "Claude",  "Egide", "Parfait", "Olivier"};
+constexpr std::string_view kLakesLast[] = {"Habimana",   "Niyonzima",  "Uwimana", "Ndayishimiye",
+                                           "Hakizimana", "Nkurunziza", "Mugisha", "Bizimana"};
+constexpr std::string_view kIslandWomen[] = {"Voahangy", "Lalao", "Hanitra",  "Fara",   "Mialy",
+                                             "Noro",     "Tiana", "Vololona", "Haingo", "Onja"};
+constexpr std::string_view kIslandMen[] = {"Hery",   "Rivo",  "Tojo",  "Faly", "Mamy",
+                                           "Solofo", "Andry", "Njaka", "Toky", "Zo"};
+constexpr std::string_view kIslandLast[] = {"Rakotomalala", "Ranaivo",      "Razafindrakoto", "Randria",
+                                            "Rasoanaivo",   "Andrianarivo", "Ratsimba",       "Rabe"};
+constexpr std::string_view kMaghrebWomen[] = {"Amina",  "Yasmine", "Salma", "Imane", "Khadija",
+                                              "Meriem", "Hajar",   "Asma",  "Rim",   "Nour"};
+constexpr std::string_view kMaghrebMen[] = {"Youssef", "Karim", "Mehdi",  "Anis", "Walid",
+                                            "Hamza",   "Bilal", "Rachid", "Sami", "Nabil"};
+constexpr std::string_view kMaghrebLast[] = {"Benali", "Trabelsi",  "El Amrani", "Bouazizi", "Haddad",
+                                             "Cherif", "Ben Salah", "Idrissi",   "Mansouri", "Jaziri"};
+constexpr std::string_view kArabicWomen[] = {"فاطمة",  "خديجة", "مريم", "عائشة", "سلمى",
+                                             "ياسمين", "أمينة", "زينب", "نور",   "هاجر"};
+constexpr std::string_view kArabicMen[] = {"محمد", "أحمد", "يوسف",  "علي",  "إبراهيم",
+                                           "عمر",  "حسن",  "مصطفى", "كريم", "خالد"};
+constexpr std::string_view kArabicLast[] = {"بن علي",   "الإدريسي", "الحداد",   "التونسي", "العمراني",
+                                            "ولد أحمد", "عبد الله", "المنصوري", "الشريف",  "موسى"};
 constexpr std::string_view kTifinaghWomen[] = {"ⵜⵉⵍⵍⵉ", "ⴷⵉⵀⵢⴰ", "ⵜⴰⵏⵉⵔⵜ"};
 constexpr std::string_view kTifinaghMen[] = {"ⵉⴷⵉⵔ", "ⴰⴽⵙⵉⵍ", "ⵎⴰⵙⵉⵏ"};
 constexpr std::string_view kTifinaghLast[] = {"ⴰⵢⵜ ⵃⵎⴰⴷ", "ⵓⵎⵖⴰⵔ", "ⴰⵢⵜ ⵄⵍⵉ"};
@@ -100,7 +119,21 @@ Pool PoolOf(std::string_view country, Random* random) {
 
 // Lower-case ASCII of a Latin name; accented letters lose their accent.
 std::string Slug(std::string_view name) {
-  static constexpr std::array<std::pair<std::string_view, char>, 15> kPlain = {{{"é", 'e'}, {"è", 'e'}, {"ê", 'e'}, {"ë", 'e'}, {"É", 'e'}, {"à", 'a'}, {"â", 'a'}, {"ä", 'a'}, {"ï", 'i'}, {"î", 'i'}, {"ô", 'o'}, {"ö", 'o'}, {"û", 'u'}, {"ü", 'u'}, {"ç", 'c'}}};
+  static constexpr std::array<std::pair<std::string_view, char>, 15> kPlain = {{{"é", 'e'},
+                                                                                {"è", 'e'},
+                                                                                {"ê", 'e'},
+                                                                                {"ë", 'e'},
+                                                                                {"É", 'e'},
+                                                                                {"à", 'a'},
+                                                                                {"â", 'a'},
+                                                                                {"ä", 'a'},
+                                                                                {"ï", 'i'},
+                                                                                {"î", 'i'},
+                                                                                {"ô", 'o'},
+                                                                                {"ö", 'o'},
+                                                                                {"û", 'u'},
+                                                                                {"ü", 'u'},
+                                                                                {"ç", 'c'}}};
   std::string out;
   for (size_t i = 0; i < name.size();) {
     const char c = name[i];

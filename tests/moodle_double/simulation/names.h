@@ -13,16 +13,16 @@ struct Name {
   std::string slug;  // ASCII, for a user name; "" when the name is in a script other than Latin
 };
 
-// A plausible name: a common first name and a common family name of the country, drawn apart, so of nobody in particular. Some
-// names of Arabic-speaking countries are in Arabic script, some of Morocco in Tifinagh, a few anywhere in N'Ko, Armenian or
-// Vietnamese letters.
+// A plausible name: a common first name and a common family name of the country, drawn apart, so of nobody in
+// particular. Some names of Arabic-speaking countries are in Arabic script, some of Morocco in Tifinagh, a few anywhere
+// in N'Ko, Armenian or Vietnamese letters.
 Name DrawName(std::string_view country, bool female, Random* random);
 
 // A country the platform's learners live in.
 struct Country {
-  std::string_view code;   // ISO 3166-1 alpha-2
-  std::string_view name;   // in French
-  std::string_view zone;   // IANA
+  std::string_view code;  // ISO 3166-1 alpha-2
+  std::string_view name;  // in French
+  std::string_view zone;  // IANA
   std::string_view city;
   int weight;
 };

@@ -9,8 +9,8 @@
 
 namespace compagnon::moodle_double {
 
-// splitmix64 (Steele, Lea, Flood 2014). Integers only: the standard library's distributions and the mathematics library's
-// last bits differ between systems, and the same seed must give the same bytes everywhere.
+// splitmix64 (Steele, Lea, Flood 2014). Integers only: the standard library's distributions and the mathematics
+// library's last bits differ between systems, and the same seed must give the same bytes everywhere.
 class Random {
  public:
   explicit Random(uint64_t seed) : state_(seed) {}
@@ -25,7 +25,9 @@ class Random {
   int Successes(int trials, int permille);
   // An index, with probability proportional to its weight; the weights' sum is >= 1.
   size_t Pick(std::span<const int> weights);
-  size_t Pick(std::initializer_list<int> weights) { return Pick(std::span<const int>(weights.begin(), weights.size())); }
+  size_t Pick(std::initializer_list<int> weights) {
+    return Pick(std::span<const int>(weights.begin(), weights.size()));
+  }
 
  private:
   uint64_t state_;

@@ -1,7 +1,7 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string>
-
-#include <fmt/format.h>
 
 #include "moodle_double/simulation/concat.h"
 #include "moodle_double/simulation/names.h"
@@ -14,10 +14,15 @@ constexpr int64_t kHour = 3'600;
 constexpr int kLearnersPerTutor = 25;
 constexpr int kLearnersPerRun = 1'500;
 
-constexpr std::string_view kCourseNames[] = {
-    "Compétences numériques de base", "Introduction à l'intelligence artificielle", "Création de contenus numériques",
-    "Marketing digital",              "Développement web",                          "Cybersécurité au quotidien",
-    "Entreprendre en ligne",          "Données et tableurs",                        "Design graphique"};
+constexpr std::string_view kCourseNames[] = {"Compétences numériques de base",
+                                             "Introduction à l'intelligence artificielle",
+                                             "Création de contenus numériques",
+                                             "Marketing digital",
+                                             "Développement web",
+                                             "Cybersécurité au quotidien",
+                                             "Entreprendre en ligne",
+                                             "Données et tableurs",
+                                             "Design graphique"};
 constexpr std::string_view kCourseCodes[] = {"CNB", "IA", "CCN", "MKD", "WEB", "CYB", "ENT", "DAT", "DSG"};
 
 // Family names are drawn from lists of common ones: this is nobody in particular.
@@ -73,15 +78,21 @@ int64_t SiteSimulation::SetUpStaff(std::string_view role, int number) {
   return world_.PrepareUser(std::move(user));
 }
 
-void SiteSimulation::SetUpRun(std::string_view name, int edition, int start_day, int length_weeks, bool tutored, int64_t category) {
+void SiteSimulation::SetUpRun(std::string_view name, int edition, int start_day, int length_weeks, bool tutored,
+                              int64_t category) {
   Random random(SeedFor(parameters_.seed, Concat(parameters_.code, "run"), static_cast<int64_t>(runs_.size())));
-  const size_t subject = static_cast<size_t>(std::find(std::begin(kCourseNames), std::end(kCourseNames), name) - std::begin(kCourseNames));
+  const size_t subject =
+      static_cast<size_t>(std::find(std::begin(kCourseNames), std::end(kCourseNames), name) - std::begin(kCourseNames));
   CourseRun run;
   run.start_day = start_day;
   run.end_day = length_weeks == 0 ? 0 : start_day + 7 * length_weeks;
   run.tutored = tutored;
-  Moment by{(calendar_.DayStart(-21) + 9 * kHour + static_cast<int64_t>(runs_.size()) * 900) * 1'000'000, World::kAdmin, Origin::kWeb, 0};
-  auto step = [&by] { by.us += 20'000'000; return by; };
+  Moment by{(calendar_.DayStart(-21) + 9 * kHour + static_cast<int64_t>(runs_.size()) * 900) * 1'000'000, World::kAdmin,
+            Origin::kWeb, 0};
+  auto step = [&by] {
+    by.us += 20'000'000;
+    return by;
+  };
 
   Course course;
   const int year = calendar_.YearOf(start_day);
@@ -90,14 +101,15 @@ void SiteSimulation::SetUpRun(std::string_view name, int edition, int start_day,
   const std::string letter(1, static_cast<char>('A' + edition % 26));
   const std::string suffix = edition >= 26 ? std::to_string(edition / 26) : "";
   course.shortname = Concat(kCourseCodes[subject], "-", year, "-", letter, suffix);
-  course.fullname = tutored ? Concat(name, " – Promotion ", year, "-", letter, suffix) : Concat(name, " – parcours libre");
+  course.fullname =
+      tutored ? Concat(name, " – Promotion ", year, "-", letter, suffix) : Concat(name, " – parcours libre");
   course.idnumber = Concat("DCLIC-", course.shortname);
   course.start = calendar_.DayStart(start_day);
   course.end = run.end_day == 0 ? 0 : calendar_.DayStart(run.end_day - 1);  // Moodle's end date is a day at 00:00
   run.course = world_.AddCourse(std::move(course), by, random.Chance(250));
 
-  auto add = [&](ModuleKind kind, std::string title, int section, int tracking, bool criterion, int64_t max = 0, int64_t due = 0,
-                 bool anonymous = false, bool news = false) {
+  auto add = [&](ModuleKind kind, std::string title, int section, int tracking, bool criterion, int64_t max = 0,
+                 int64_t due = 0, bool anonymous = false, bool news = false) {
     Module m;
     m.course = run.course;
     m.kind = kind;
@@ -165,10 +177,12 @@ void SiteSimulation::EnrolLearner(int64_t user, int run_index, Random* random, b
   habit.hour_shift = static_cast<int>(random->Between(-1, 1));
   const int free_course = run.tutored ? 0 : 60;
   // No-show, silent, declared, steady, slow.
-  const size_t fate = random->Pick({110 + free_course, 190 + (rural ? 60 : 0) + 2 * free_course, 70 - free_course / 2, 470 - (rural ? 60 : 0), 160});
+  const size_t fate = random->Pick(
+      {110 + free_course, 190 + (rural ? 60 : 0) + 2 * free_course, 70 - free_course / 2, 470 - (rural ? 60 : 0), 160});
   habit.fate = static_cast<Fate>(fate);
 
-  // Tutored runs are enrolled in batches by the coordinator, in office hours; free ones day by day by the learners themselves.
+  // Tutored runs are enrolled in batches by the coordinator, in office hours; free ones day by day by the learners
+  // themselves.
   int day = 0;
   int64_t second = 0;
   EnrolMethod method = EnrolMethod::kManual;
@@ -177,7 +191,8 @@ void SiteSimulation::EnrolLearner(int64_t user, int run_index, Random* random, b
     static constexpr int kBatchHours[] = {10, 15, 11, 9, 16, 14};
     const size_t batch = random->Pick({45, 30, 17, 4, 3, 1});
     day = run.start_day + kBatchDays[batch];
-    second = calendar_.DayStart(day) + kBatchHours[batch] * kHour + static_cast<int64_t>(run.habits.size()) * 2 + random->Below(2);
+    second = calendar_.DayStart(day) + kBatchHours[batch] * kHour + static_cast<int64_t>(run.habits.size()) * 2 +
+             random->Below(2);
     if (random->Chance(300)) method = EnrolMethod::kCohort;
   } else {
     day = run.start_day + static_cast<int>(random->Below(std::max(1, calendar_.today() - run.start_day + 14)));
@@ -204,9 +219,11 @@ void SiteSimulation::EnrolLearner(int64_t user, int run_index, Random* random, b
   plan(Act::kEnrol, second, 0, static_cast<int32_t>(method));
   if (run.tutored) {
     const size_t tutor = run.habits.size() / kLearnersPerTutor;
-    const int64_t minute = calendar_.DayStart(-20) + 9 * kHour + static_cast<int64_t>(run.habits.size()) + run_index * 600;
+    const int64_t minute =
+        calendar_.DayStart(-20) + 9 * kHour + static_cast<int64_t>(run.habits.size()) + run_index * 600;
     if (tutor >= run.tutors.size()) {
-      const int t = world_.AddParticipation(tutor_users_[(tutor + static_cast<size_t>(run_index) * 3) % tutor_users_.size()], run.course, 4);
+      const int t = world_.AddParticipation(
+          tutor_users_[(tutor + static_cast<size_t>(run_index) * 3) % tutor_users_.size()], run.course, 4);
       run_of_.push_back(run_index);
       habit_of_.push_back(-1);
       const Moment by{minute * 1'000'000, World::kAdmin, Origin::kWeb, 0};
@@ -221,7 +238,8 @@ void SiteSimulation::EnrolLearner(int64_t user, int run_index, Random* random, b
     habit.tutor = run.tutors[tutor];
     plan(Act::kJoinGroup, second, static_cast<int32_t>(world_.participation(habit.tutor).group));
   }
-  if (run.tutored && register_first) plan(Act::kJoinCohort, second, static_cast<int32_t>(run_index % std::max<size_t>(1, world_.cohorts().size())) + 1);
+  if (run.tutored && register_first)
+    plan(Act::kJoinCohort, second, static_cast<int32_t>(run_index % std::max<size_t>(1, world_.cohorts().size())) + 1);
 
   // What happens to an enrolment besides.
   const int quit = habit.quit_day;
@@ -233,7 +251,8 @@ void SiteSimulation::EnrolLearner(int64_t user, int run_index, Random* random, b
     const int64_t at = office(on);
     switch (random->Pick({840, 60, 25, 25, 25, 25})) {
       case 1:  // a second method, later taken away: still enrolled
-        plan(Act::kEnrol, second + 60, 0, static_cast<int32_t>(method == EnrolMethod::kCohort ? EnrolMethod::kManual : EnrolMethod::kCohort));
+        plan(Act::kEnrol, second + 60, 0,
+             static_cast<int32_t>(method == EnrolMethod::kCohort ? EnrolMethod::kManual : EnrolMethod::kCohort));
         if (random->Chance(500)) plan(Act::kUnenrol, at, 0, static_cast<int32_t>(method));
         break;
       case 2:  // out and back within hours: the break is merged
@@ -248,13 +267,20 @@ void SiteSimulation::EnrolLearner(int64_t user, int run_index, Random* random, b
         plan(Act::kSuspend, at);
         plan(Act::kReactivate, at + random->Between(30, 240) * kHour);
         break;
-      case 5: plan(Act::kLogInAs, at); break;
-      default: break;
+      case 5:
+        plan(Act::kLogInAs, at);
+        break;
+      default:
+        break;
     }
   }
-  if (random->Chance(30)) plan(Act::kUpdateUser, office(habit.start_day + static_cast<int>(random->Between(1, 20))), static_cast<int32_t>(user));
+  if (random->Chance(30))
+    plan(Act::kUpdateUser, office(habit.start_day + static_cast<int>(random->Between(1, 20))),
+         static_cast<int32_t>(user));
   const bool leaves = habit.fate == Fate::kDeclared || habit.fate == Fate::kNoShow;
-  if (register_first && leaves && random->Chance(70)) plan(Act::kDeleteUser, office(std::max(quit == 1 << 20 ? 0 : quit, habit.start_day + 20) + 2), static_cast<int32_t>(user));
+  if (register_first && leaves && random->Chance(70))
+    plan(Act::kDeleteUser, office(std::max(quit == 1 << 20 ? 0 : quit, habit.start_day + 20) + 2),
+         static_cast<int32_t>(user));
 
   run.habits.push_back(static_cast<int>(habits_.size()));
   habits_.push_back(habit);
@@ -272,7 +298,8 @@ void SiteSimulation::SetUpLearners() {
     if (random.Chance(120)) {
       const size_t second = random.Pick(weights);
       // A second course begins after the first, when the account is there (a free course may be joined at any time).
-      if (second != first && runs_[first].tutored && runs_[second].start_day > runs_[first].start_day + 20) EnrolLearner(user, static_cast<int>(second), &random, false);
+      if (second != first && runs_[first].tutored && runs_[second].start_day > runs_[first].start_day + 20)
+        EnrolLearner(user, static_cast<int>(second), &random, false);
     }
   }
 }
@@ -303,7 +330,8 @@ void SiteSimulation::SetUp() {
   const int64_t tutored = world_.AddCategory("Parcours tutorés", "DCLIC-T", top, first);
   const int64_t open = world_.AddCategory("Parcours libres", "DCLIC-L", top, first);
 
-  // Runs one after another: one over, one just over, one in the middle, one young, one to come; and a course without dates.
+  // Runs one after another: one over, one just over, one in the middle, one young, one to come; and a course without
+  // dates.
   const int weeks = parameters_.weeks;
   const int length = std::clamp(weeks / 2, 2, 12);
   const int parallel = 1 + parameters_.learners / (5 * kLearnersPerRun);
@@ -316,13 +344,15 @@ void SiteSimulation::SetUp() {
       SetUpRun(kCourseNames[subject], edition++, 7 * starts[slot], length, true, tutored);
     }
   }
-  for (int i = 0; i < parallel; ++i) SetUpRun(kCourseNames[6 + static_cast<size_t>(i) % 3], edition++, 0, 0, false, open);
+  for (int i = 0; i < parallel; ++i)
+    SetUpRun(kCourseNames[6 + static_cast<size_t>(i) % 3], edition++, 0, 0, false, open);
   for (int i = 0; i < std::min(4, static_cast<int>(runs_.size())); ++i) {
     Cohort cohort;
     const std::string letter(1, static_cast<char>('A' + i));
     cohort.name = Concat("Promotion ", calendar_.YearOf(0), "-", letter);
     cohort.idnumber = Concat("PROMO-", calendar_.YearOf(0), "-", letter);
-    world_.AddCohort(std::move(cohort), Moment{(calendar_.DayStart(-20) + 8 * kHour + i * 60) * 1'000'000, World::kAdmin, Origin::kWeb, 0});
+    world_.AddCohort(std::move(cohort), Moment{(calendar_.DayStart(-20) + 8 * kHour + i * 60) * 1'000'000,
+                                               World::kAdmin, Origin::kWeb, 0});
   }
   if (parameters_.country != "*" && weeks >= 6) {
     Random random(SeedFor(parameters_.seed, Concat(parameters_.code, "outage")));
@@ -332,8 +362,8 @@ void SiteSimulation::SetUp() {
   }
   SetUpLearners();
   // One course is given a week more, when it is under way.
-  Plan(Happening{(calendar_.DayStart(7 * (starts[1] + 1)) + 11 * kHour) * 1'000'000, 0, Act::kMoveCourseEnd, Origin::kWeb, -1,
-                 static_cast<int32_t>(runs_.front().course), 7});
+  Plan(Happening{(calendar_.DayStart(7 * (starts[1] + 1)) + 11 * kHour) * 1'000'000, 0, Act::kMoveCourseEnd,
+                 Origin::kWeb, -1, static_cast<int32_t>(runs_.front().course), 7});
 }
 
 }  // namespace compagnon::moodle_double

@@ -14,7 +14,8 @@ constexpr int64_t kSecondUs = 1'000'000;
 
 SiteParameters Completed(SiteParameters p) {
   if (p.country.empty() && p.code.size() >= 2) {
-    for (int i = 0; i < 2; ++i) p.country.push_back(static_cast<char>(std::toupper(static_cast<unsigned char>(p.code[static_cast<size_t>(i)]))));
+    for (int i = 0; i < 2; ++i)
+      p.country.push_back(static_cast<char>(std::toupper(static_cast<unsigned char>(p.code[static_cast<size_t>(i)]))));
   }
   if (p.country.empty() || CountryOf(p.country).code != p.country) p.country = "*";
   if (p.zone.empty()) p.zone = std::string(CountryOf(p.country).zone);
@@ -26,7 +27,8 @@ std::string_view MethodName(int32_t method) {
   return method < 0 ? std::string_view() : kNames[method];
 }
 
-constexpr std::string_view kAppFunctions[] = {"core_course_get_contents", "core_completion_get_activities_completion_status",
+constexpr std::string_view kAppFunctions[] = {"core_course_get_contents",
+                                              "core_completion_get_activities_completion_status",
                                               "tool_mobile_call_external_functions", "core_course_check_updates"};
 
 // The making of a site walks from course to course; what it dispatches is put into the order of time.
@@ -34,7 +36,8 @@ class Sorted : public EventSink {
  public:
   void OnEvent(const Event& event) override { held_.push_back(event); }
   void PassOn(EventSink* sink) {
-    std::stable_sort(held_.begin(), held_.end(), [](const Event& a, const Event& b) { return a.recorded_us < b.recorded_us; });
+    std::stable_sort(held_.begin(), held_.end(),
+                     [](const Event& a, const Event& b) { return a.recorded_us < b.recorded_us; });
     for (const Event& event : held_) sink->OnEvent(event);
   }
 
@@ -47,7 +50,8 @@ class Sorted : public EventSink {
 SiteSimulation::SiteSimulation(const SiteParameters& parameters, EventSink* sink)
     : parameters_(Completed(parameters)),
       calendar_(parameters_.zone, parameters_.now, parameters_.weeks),
-      world_(parameters_.code, parameters_.title, parameters_.zone, SeedFor(parameters_.seed, parameters_.code + "rows"), nullptr),
+      world_(parameters_.code, parameters_.title, parameters_.zone,
+             SeedFor(parameters_.seed, parameters_.code + "rows"), nullptr),
       live_random_(SeedFor(parameters_.seed, parameters_.code + "live")) {
   Sorted sorted;
   world_.set_sink(&sorted);
@@ -102,7 +106,8 @@ bool SiteSimulation::ActNow(int64_t now_us) {
     Habit& habit = habits_[static_cast<size_t>(live_random_.Below(static_cast<int64_t>(habits_.size())))];
     const CourseRun& run = runs_[static_cast<size_t>(run_of_[static_cast<size_t>(habit.participation)])];
     const int today = calendar_.DayOf(now_us / kSecondUs);
-    if (!world_.IsOpen(habit.participation) || today < habit.start_day || (run.end_day != 0 && today >= run.end_day)) continue;
+    if (!world_.IsOpen(habit.participation) || today < habit.start_day || (run.end_day != 0 && today >= run.end_day))
+      continue;
     std::vector<Happening> sitting;
     PlanSitting(&habit, run, now_us / kSecondUs, static_cast<int>(live_random_.Between(2, 5)), false, &sitting);
     live_.emplace_back(sitting.begin(), sitting.end());
@@ -140,18 +145,21 @@ void SiteSimulation::FollowUp(const Happening& cause, int64_t post) {
       const int tutor = habit.tutor >= 0 ? habit.tutor : run.coordinator;
       const size_t speed = random.Pick({700, 200, 100});  // soon, late, never
       if (speed < 2) {
-        const int64_t delay = speed == 0 ? random.Between(1 * kHour, 40 * kHour) : random.Between(45 * kHour, 130 * kHour);
+        const int64_t delay =
+            speed == 0 ? random.Between(1 * kHour, 40 * kHour) : random.Between(45 * kHour, 130 * kHour);
         plan(delay - 120, Act::kViewDiscussion, Origin::kWeb, tutor, cause.what, discussion);
         plan(delay, Act::kReply, Origin::kWeb, tutor, cause.what, value);
         if (random.Chance(600)) {
-          plan(delay + random.Between(600, 30 * kHour), Act::kViewDiscussion, cause.origin, cause.who, cause.what, discussion);
+          plan(delay + random.Between(600, 30 * kHour), Act::kViewDiscussion, cause.origin, cause.who, cause.what,
+               discussion);
         }
       }
       if (run.habits.size() > 1 && random.Chance(250)) {
         const int peer = run.habits[static_cast<size_t>(random.Below(static_cast<int64_t>(run.habits.size())))];
         const Habit& other = habits_[static_cast<size_t>(peer)];
         if (other.fate == Fate::kSteady && other.participation != cause.who) {
-          plan(random.Between(300, 20 * kHour), Act::kReply, other.phone ? Origin::kMobile : Origin::kWeb, other.participation, cause.what, value);
+          plan(random.Between(300, 20 * kHour), Act::kReply, other.phone ? Origin::kMobile : Origin::kWeb,
+               other.participation, cause.what, value);
         }
       }
       break;
@@ -165,7 +173,8 @@ void SiteSimulation::FollowUp(const Happening& cause, int64_t post) {
            static_cast<int32_t>(max * permille / 1000 / 1000 * 1000));
       break;
     }
-    default: break;
+    default:
+      break;
   }
 }
 
@@ -175,26 +184,35 @@ void SiteSimulation::Apply(const Happening& h) {
   if (h.who >= 0) at.user = world_.participation(h.who).user;
   const int64_t course = h.who >= 0 ? world_.participation(h.who).course : 0;
   switch (h.act) {
-    case Act::kCreateUser: return world_.CreateUser(h.what, coordinator);
+    case Act::kCreateUser:
+      return world_.CreateUser(h.what, coordinator);
     case Act::kUpdateUser: {
       if (world_.user(h.what).deleted) return;
       return world_.CorrectUser(h.what, coordinator);
     }
-    case Act::kDeleteUser: return world_.DeleteUser(h.what, Moment{h.us, World::kAdmin, Origin::kWeb, 0});
+    case Act::kDeleteUser:
+      return world_.DeleteUser(h.what, Moment{h.us, World::kAdmin, Origin::kWeb, 0});
     case Act::kEnrol: {
       if (world_.user(at.user).deleted) return;
       const int habit = habit_of_[static_cast<size_t>(h.who)];
       const auto method = static_cast<EnrolMethod>(h.value);
       const CourseRun& run = runs_[static_cast<size_t>(run_of_[static_cast<size_t>(h.who)])];
       // The manual method carries a begin date; the others begin when the row is made.
-      const int64_t start = method == EnrolMethod::kManual && habit >= 0 ? std::min(h.us / kSecondUs, calendar_.DayStart(run.start_day)) : 0;
+      const int64_t start = method == EnrolMethod::kManual && habit >= 0
+                                ? std::min(h.us / kSecondUs, calendar_.DayStart(run.start_day))
+                                : 0;
       return world_.Enrol(h.who, MethodName(h.value), start, 0, method == EnrolMethod::kSelf ? at : coordinator);
     }
-    case Act::kUnenrol: return world_.Unenrol(h.who, MethodName(h.value), coordinator);
-    case Act::kSuspend: return world_.SetSuspended(h.who, true, coordinator);
-    case Act::kReactivate: return world_.SetSuspended(h.who, false, coordinator);
-    case Act::kJoinGroup: return world_.JoinGroup(h.who, h.what, coordinator);
-    case Act::kJoinCohort: return world_.AddCohortMember(h.what, at.user, coordinator);
+    case Act::kUnenrol:
+      return world_.Unenrol(h.who, MethodName(h.value), coordinator);
+    case Act::kSuspend:
+      return world_.SetSuspended(h.who, true, coordinator);
+    case Act::kReactivate:
+      return world_.SetSuspended(h.who, false, coordinator);
+    case Act::kJoinGroup:
+      return world_.JoinGroup(h.who, h.what, coordinator);
+    case Act::kJoinCohort:
+      return world_.AddCohortMember(h.what, at.user, coordinator);
     case Act::kMoveCourseEnd: {
       for (CourseRun& run : runs_) {
         if (run.course != h.what || run.end_day == 0) continue;
@@ -203,7 +221,8 @@ void SiteSimulation::Apply(const Happening& h) {
       }
       return;
     }
-    case Act::kLogInAs: return world_.LogInAs(h.who, coordinator);
+    case Act::kLogInAs:
+      return world_.LogInAs(h.who, coordinator);
     case Act::kGradeAssignment: {
       const int habit = habit_of_[static_cast<size_t>(h.who)];
       const int tutor = habits_[static_cast<size_t>(habit)].tutor;
@@ -217,38 +236,76 @@ void SiteSimulation::Apply(const Happening& h) {
       if (h.value == 1) world_.IssueCertificate(h.who, true, cron);
       return;
     }
-    case Act::kLogInFailed: return world_.LogInFailed(at);
-    case Act::kLogIn: return world_.LogIn(at);
-    case Act::kLogOut: return world_.LogOut(at);
-    case Act::kViewDashboard: return world_.ViewDashboard(at);
-    case Act::kSendMessage: return world_.SendMessage(h.what, at);
-    case Act::kCallWebservice: return world_.CallWebservice(kAppFunctions[h.value], at);
-    default: break;
+    case Act::kLogInFailed:
+      return world_.LogInFailed(at);
+    case Act::kLogIn:
+      return world_.LogIn(at);
+    case Act::kLogOut:
+      return world_.LogOut(at);
+    case Act::kViewDashboard:
+      return world_.ViewDashboard(at);
+    case Act::kSendMessage:
+      return world_.SendMessage(h.what, at);
+    case Act::kCallWebservice:
+      return world_.CallWebservice(kAppFunctions[h.value], at);
+    default:
+      break;
   }
   // What follows is done inside the course: whoever is out of it, or suspended, is turned away.
   if (!world_.IsOpen(h.who)) return;
   const bool was_completed = world_.participation(h.who).completed != 0;
   switch (h.act) {
-    case Act::kViewCourse: world_.ViewCourse(course, at); break;
-    case Act::kViewModule: world_.ViewModule(h.what, at); break;
-    case Act::kCompleteByView: world_.CompleteByView(h.who, h.what, at); break;
-    case Act::kStartQuiz: world_.StartQuiz(h.who, h.what, at); break;
-    case Act::kSubmitQuiz: world_.SubmitQuiz(h.who, h.what, h.value, at); break;
-    case Act::kPlayScorm: world_.PlayScorm(h.who, h.what, h.value, h.value >= 0, at); break;
-    case Act::kViewDiscussion: world_.ViewDiscussion(h.what, h.value, at); break;
-    case Act::kAsk: FollowUp(h, world_.StartDiscussion(h.who, h.what, at)); break;
-    case Act::kReply: world_.Reply(h.who, h.value, at); break;
-    case Act::kAnnounce: world_.StartDiscussion(h.who, h.what, at); break;
-    case Act::kAnswerSurvey: world_.AnswerFeedback(h.who, h.what, h.value / 100, h.value % 100, at); break;
+    case Act::kViewCourse:
+      world_.ViewCourse(course, at);
+      break;
+    case Act::kViewModule:
+      world_.ViewModule(h.what, at);
+      break;
+    case Act::kCompleteByView:
+      world_.CompleteByView(h.who, h.what, at);
+      break;
+    case Act::kStartQuiz:
+      world_.StartQuiz(h.who, h.what, at);
+      break;
+    case Act::kSubmitQuiz:
+      world_.SubmitQuiz(h.who, h.what, h.value, at);
+      break;
+    case Act::kPlayScorm:
+      world_.PlayScorm(h.who, h.what, h.value, h.value >= 0, at);
+      break;
+    case Act::kViewDiscussion:
+      world_.ViewDiscussion(h.what, h.value, at);
+      break;
+    case Act::kAsk:
+      FollowUp(h, world_.StartDiscussion(h.who, h.what, at));
+      break;
+    case Act::kReply:
+      world_.Reply(h.who, h.value, at);
+      break;
+    case Act::kAnnounce:
+      world_.StartDiscussion(h.who, h.what, at);
+      break;
+    case Act::kAnswerSurvey:
+      world_.AnswerFeedback(h.who, h.what, h.value / 100, h.value % 100, at);
+      break;
     case Act::kSubmitAssignment:
       world_.SubmitAssignment(h.who, h.what, at);
       FollowUp(h, 0);
       break;
-    case Act::kViewUserReport: world_.ViewUserReport(course, at); break;
-    case Act::kViewGraderReport: world_.ViewGraderReport(course, at); break;
-    case Act::kViewParticipants: world_.ViewParticipants(course, at); break;
-    case Act::kViewProfile: world_.ViewProfile(h.what, course, at); break;
-    default: break;
+    case Act::kViewUserReport:
+      world_.ViewUserReport(course, at);
+      break;
+    case Act::kViewGraderReport:
+      world_.ViewGraderReport(course, at);
+      break;
+    case Act::kViewParticipants:
+      world_.ViewParticipants(course, at);
+      break;
+    case Act::kViewProfile:
+      world_.ViewProfile(h.what, course, at);
+      break;
+    default:
+      break;
   }
   if (was_completed || world_.participation(h.who).completed == 0) return;
   const int habit_index = habit_of_[static_cast<size_t>(h.who)];
@@ -257,14 +314,17 @@ void SiteSimulation::Apply(const Happening& h) {
   const CourseRun& run = runs_[static_cast<size_t>(run_of_[static_cast<size_t>(h.who)])];
   const int64_t now = h.us / kSecondUs;
   if (habit.random.Chance(880)) {
-    Plan(Happening{(now + habit.random.Between(60, 1'800)) * kSecondUs, 0, Act::kCertify, Origin::kCli, h.who, 0, habit.random.Chance(400) ? 1 : 0});
+    Plan(Happening{(now + habit.random.Between(60, 1'800)) * kSecondUs, 0, Act::kCertify, Origin::kCli, h.who, 0,
+                   habit.random.Chance(400) ? 1 : 0});
   }
   if (run.survey >= 0 && habit.random.Chance(620)) {
     const int satisfaction = 1 + static_cast<int>(habit.random.Pick({3, 7, 18, 44, 28}));
     const int recommendation = std::min(10, satisfaction * 2 + static_cast<int>(habit.random.Between(-1, 1)));
-    const int64_t later = now + (habit.random.Chance(600) ? habit.random.Between(40, 600) : habit.random.Between(6 * kHour, 80 * kHour));
+    const int64_t later =
+        now + (habit.random.Chance(600) ? habit.random.Between(40, 600) : habit.random.Between(6 * kHour, 80 * kHour));
     Plan(Happening{AroundOutage(later) * kSecondUs, 0, Act::kViewModule, h.origin, h.who, run.survey, 0});
-    Plan(Happening{AroundOutage(later + 90) * kSecondUs, 0, Act::kAnswerSurvey, h.origin, h.who, run.survey, satisfaction * 100 + recommendation});
+    Plan(Happening{AroundOutage(later + 90) * kSecondUs, 0, Act::kAnswerSurvey, h.origin, h.who, run.survey,
+                   satisfaction * 100 + recommendation});
   }
 }
 

@@ -18,8 +18,8 @@ namespace compagnon::moodle_double {
 struct SiteParameters {
   std::string code = "sn1";
   std::string title = "Sénégal";
-  // ISO 3166-1 alpha-2: a national site, whose learners live there but for a few. "" = from the code's first two letters
-  // if they name a country of the simulation, else a regional site with learners of all of them ("*").
+  // ISO 3166-1 alpha-2: a national site, whose learners live there but for a few. "" = from the code's first two
+  // letters if they name a country of the simulation, else a regional site with learners of all of them ("*").
   std::string country;
   std::string zone;  // IANA; "" = the country's
   int learners = 400;
@@ -40,17 +40,17 @@ enum class Fate : uint8_t {
 struct Habit {
   int participation = 0;
   Fate fate = Fate::kSteady;
-  bool phone = false;     // works with the mobile app
-  bool offline = false;   // and mostly without a line: synchronises in bursts
-  int rate = 0;           // permille per weekly slot
-  int skill = 0;          // permille
-  int hour_shift = 0;     // early and late people
-  int start_day = 0;      // local day, of Calendar
-  int quit_day = 1 << 20; // first day without action, for good
-  int tutor = -1;         // participation of the tutor
-  int next = 0;           // position on the course's path
-  int retry = -1;         // module failed, to be done again
-  int64_t last_sync = 0;  // seconds
+  bool phone = false;      // works with the mobile app
+  bool offline = false;    // and mostly without a line: synchronises in bursts
+  int rate = 0;            // permille per weekly slot
+  int skill = 0;           // permille
+  int hour_shift = 0;      // early and late people
+  int start_day = 0;       // local day, of Calendar
+  int quit_day = 1 << 20;  // first day without action, for good
+  int tutor = -1;          // participation of the tutor
+  int next = 0;            // position on the course's path
+  int retry = -1;          // module failed, to be done again
+  int64_t last_sync = 0;   // seconds
   Random random{0};
 };
 
@@ -58,10 +58,10 @@ struct CourseRun {
   int64_t course = 0;
   int start_day = 0, end_day = 0;  // end_day: first day after; 0 = never ends
   bool tutored = true;
-  std::vector<int> path;           // modules a learner works through, in order
-  int news = 0, questions = 0;     // forums
+  std::vector<int> path;        // modules a learner works through, in order
+  int news = 0, questions = 0;  // forums
   int survey = -1, anonymous_survey = -1;
-  std::vector<int> tutors;         // participations
+  std::vector<int> tutors;  // participations
   int coordinator = -1;
   std::vector<int> habits;
 };
@@ -74,8 +74,8 @@ class SiteSimulation {
   // Lets everything planned before `until_us` happen. Weeks beyond the parameters' `now` are planned as they come.
   void AdvanceTo(int64_t until_us);
 
-  // One more action of somebody, at `now_us`, beside what is planned: keeps a demonstration moving and a bench fed. Returns
-  // false when no course is open now, so that nobody can act.
+  // One more action of somebody, at `now_us`, beside what is planned: keeps a demonstration moving and a bench fed.
+  // Returns false when no course is open now, so that nobody can act.
   bool ActNow(int64_t now_us);
 
   const World& world() const { return world_; }
@@ -100,8 +100,10 @@ class SiteSimulation {
   // learner_plan.cc
   void PlanLearner(Habit* habit, int run, int week);
   // Appends one sitting that begins at `second`; at most `steps` activities.
-  void PlanSitting(Habit* habit, const CourseRun& run, int64_t second, int steps, bool burst, std::vector<Happening>* out);
-  int PlanActivity(Habit* habit, const CourseRun& run, int module, int64_t second, bool burst, std::vector<Happening>* out);
+  void PlanSitting(Habit* habit, const CourseRun& run, int64_t second, int steps, bool burst,
+                   std::vector<Happening>* out);
+  int PlanActivity(Habit* habit, const CourseRun& run, int module, int64_t second, bool burst,
+                   std::vector<Happening>* out);
 
   // staff_plan.cc
   void PlanStaff(const CourseRun& run, int week);

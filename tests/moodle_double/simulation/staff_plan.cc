@@ -29,7 +29,8 @@ void SiteSimulation::PlanStaff(const CourseRun& run, int week) {
       if (random.Chance(200) && !run.habits.empty()) {
         const int whom = run.habits[static_cast<size_t>(random.Below(static_cast<int64_t>(run.habits.size())))];
         const Participation& p = world_.participation(habits_[static_cast<size_t>(whom)].participation);
-        if (world_.user(p.user).created != 0) add(Act::kViewProfile, random.Between(5, 60), static_cast<int32_t>(p.user));
+        if (world_.user(p.user).created != 0)
+          add(Act::kViewProfile, random.Between(5, 60), static_cast<int32_t>(p.user));
       }
       if (random.Chance(150)) add(Act::kAnnounce, random.Between(60, 400), run.news);
     }

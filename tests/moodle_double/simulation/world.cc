@@ -37,7 +37,11 @@ const std::array<Role, 7>& World::roles() {
 }
 
 World::World(std::string code, std::string title, std::string zone, uint64_t seed, EventSink* sink)
-    : code_(std::move(code)), title_(std::move(title)), zone_(std::move(zone)), sink_(sink), random_(SeedFor(seed, "world")) {
+    : code_(std::move(code)),
+      title_(std::move(title)),
+      zone_(std::move(zone)),
+      sink_(sink),
+      random_(SeedFor(seed, "world")) {
   participations_of_.resize(1);
   // Moodle's own course 1 is the site's home page.
   Course home;
@@ -173,7 +177,8 @@ int64_t World::AddCourse(Course row, const Moment& by, bool restored) {
     restore.origin = Origin::kRestore;
     Event again = InCourse(event_type::kCourseRestored, added, restore);
     again.object_id = added.id;
-    again.other = R"({"type":"course","target":2,"mode":10,"operation":"restore","samesite":true,"originalcourseid":0})";
+    again.other =
+        R"({"type":"course","target":2,"mode":10,"operation":"restore","samesite":true,"originalcourseid":0})";
     Emit(&again);
   }
   return added.id;
@@ -211,14 +216,22 @@ int64_t World::AddModule(Module row, int64_t grade_max, int64_t grade_pass, cons
   const Module& added = modules_.back();
   Event event = InModule(event_type::kModuleCreated, added, by);
   event.object_id = added.id;
-  JsonObject(&event.other).Text("modulename", ModuleName(added.kind)).Int("instanceid", added.instance).Text("name", added.name).Close();
+  JsonObject(&event.other)
+      .Text("modulename", ModuleName(added.kind))
+      .Int("instanceid", added.instance)
+      .Text("name", added.name)
+      .Close();
   event.state = StateOf(*this, added);
   Emit(&event);
   if (added.item != 0) {
     const GradeItem& item = grade_items_.back();
     Event created = InCourse(event_type::kGradeItemCreated, in, by);
     created.object_id = item.id;
-    JsonObject(&created.other).Text("itemname", item.name).Text("itemtype", "mod").Text("itemmodule", item.module).Close();
+    JsonObject(&created.other)
+        .Text("itemname", item.name)
+        .Text("itemtype", "mod")
+        .Text("itemmodule", item.module)
+        .Close();
     created.state = StateOf(*this, item);
     Emit(&created);
     // Setting weights updates every item of the course again: the volume that makes readers filter early.

@@ -13,9 +13,8 @@
 
 namespace compagnon::moodle_double {
 
-// Rows of the simulated Moodle's tables. Every table is sorted by id; ids are never used twice; `removed` rows are no longer
-// shown. Times are UTC seconds, 0 = none; grades are thousandths.
-// `created` 0 = not created yet.
+// Rows of the simulated Moodle's tables. Every table is sorted by id; ids are never used twice; `removed` rows are no
+// longer shown. Times are UTC seconds, 0 = none; grades are thousandths. `created` 0 = not created yet.
 struct User {
   int64_t id = 0, context = 0;
   std::string username, idnumber, firstname, lastname, email, lang, country, city, institution;
@@ -111,14 +110,14 @@ struct Participation {
   int64_t user = 0, course = 0;
   int64_t role = 5;
   int64_t group = 0;
-  int64_t group_member = 0;         // id in `group_members`
-  int64_t open_attempt = 0;         // quiz attempt that was started last
-  int64_t course_completion = 0;    // id, 0 = none
-  int64_t completed = 0;            // when, 0 = not
-  int open_enrolments = 0;          // methods that enrol the person now
-  std::vector<int64_t> completions; // id in `completions` per module of the course, 0 = none
-  std::vector<int64_t> grades;      // id in `grades` per module; the last one is the course's total
-  std::vector<uint8_t> attempts;    // quiz or SCORM attempts per module
+  int64_t group_member = 0;          // id in `group_members`
+  int64_t open_attempt = 0;          // quiz attempt that was started last
+  int64_t course_completion = 0;     // id, 0 = none
+  int64_t completed = 0;             // when, 0 = not
+  int open_enrolments = 0;           // methods that enrol the person now
+  std::vector<int64_t> completions;  // id in `completions` per module of the course, 0 = none
+  std::vector<int64_t> grades;       // id in `grades` per module; the last one is the course's total
+  std::vector<uint8_t> attempts;     // quiz or SCORM attempts per module
 };
 
 // Who does something, when and from where.
@@ -129,8 +128,8 @@ struct Moment {
   int64_t real_user = 0;
 };
 
-// The state of a simulated Moodle. Each action changes the tables and tells the sink the events Moodle would dispatch, in its
-// order. Deterministic: no clock, and no randomness but the seed's. Not safe for concurrent use.
+// The state of a simulated Moodle. Each action changes the tables and tells the sink the events Moodle would dispatch,
+// in its order. Deterministic: no clock, and no randomness but the seed's. Not safe for concurrent use.
 class World {
  public:
   World(std::string code, std::string title, std::string zone, uint64_t seed, EventSink* sink);
@@ -203,7 +202,9 @@ class World {
   bool IsEnrolled(int participation) const;
   // -1 when the person never had anything to do with the course.
   int FindParticipation(int64_t user, int64_t course) const;
-  const std::vector<int>& participations_of(int64_t user) const { return participations_of_[static_cast<size_t>(user)]; }
+  const std::vector<int>& participations_of(int64_t user) const {
+    return participations_of_[static_cast<size_t>(user)];
+  }
   int module_index(int64_t cmid) const { return static_cast<int>(cmid - kFirstCmid); }
 
   const std::string& code() const { return code_; }
@@ -256,7 +257,8 @@ class World {
   EventSink* sink_;
   Random random_;
   int64_t next_context_ = 2;
-  int64_t next_attempt_ = 1, next_submission_ = 1, next_assign_grade_ = 1, next_message_ = 1, next_response_ = 1, next_sco_value_ = 1;
+  int64_t next_attempt_ = 1, next_submission_ = 1, next_assign_grade_ = 1, next_message_ = 1, next_response_ = 1,
+          next_sco_value_ = 1;
   int64_t next_discussion_ = 1, next_enrol_ = 1;
   std::array<int64_t, 7> next_instance_ = {1, 1, 1, 1, 1, 1, 1};
   std::vector<User> users_;
@@ -278,8 +280,8 @@ class World {
   std::vector<Answer> answers_;
   std::vector<Certificate> certificates_;
   std::vector<Participation> participations_;
-  std::vector<std::vector<int>> enrolments_of_;   // per participation: indexes into enrolments_
-  std::vector<std::vector<int>> roles_of_;        // per participation: indexes into role_assignments_
+  std::vector<std::vector<int>> enrolments_of_;      // per participation: indexes into enrolments_
+  std::vector<std::vector<int>> roles_of_;           // per participation: indexes into role_assignments_
   std::vector<std::vector<int>> participations_of_;  // per user id
 };
 

@@ -197,7 +197,11 @@ void World::SetGrade(int index, int slot, int64_t item, int64_t grade, int64_t g
   Event event = InCourse(event_type::kUserGraded, course(p.course), by);
   event.object_id = id;
   event.related_user = p.user;
-  JsonObject(&event.other).Text("itemid", std::to_string(item)).Raw("overridden", "false").Thousandths("finalgrade", grade).Close();
+  JsonObject(&event.other)
+      .Text("itemid", std::to_string(item))
+      .Raw("overridden", "false")
+      .Thousandths("finalgrade", grade)
+      .Close();
   event.state = StateOf(*this, row);
   Emit(&event);
 }
@@ -227,11 +231,19 @@ void World::StartQuiz(int index, int module_index, const Moment& at) {
   Event event = InModule(event_type::kQuizAttemptStarted, module(module_index), at);
   event.object_id = p.open_attempt = next_attempt_++;
   event.related_user = p.user;
-  if (p.attempts.size() <= static_cast<size_t>(Slot(p, module_index))) p.attempts.resize(static_cast<size_t>(course(p.course).modules));
+  if (p.attempts.size() <= static_cast<size_t>(Slot(p, module_index)))
+    p.attempts.resize(static_cast<size_t>(course(p.course).modules));
   const int attempt = ++p.attempts[static_cast<size_t>(Slot(p, module_index))];
   JsonObject state(&event.state);
-  state.Int("id", event.object_id).Int("quiz", module(module_index).instance).Int("userid", p.user).Int("attempt", attempt);
-  state.Text("state", "inprogress").Int("timestart", at.us / 1'000'000).Int("timefinish", 0).Raw("sumgrades", "").Close();
+  state.Int("id", event.object_id)
+      .Int("quiz", module(module_index).instance)
+      .Int("userid", p.user)
+      .Int("attempt", attempt);
+  state.Text("state", "inprogress")
+      .Int("timestart", at.us / 1'000'000)
+      .Int("timefinish", 0)
+      .Raw("sumgrades", "")
+      .Close();
   Emit(&event);
 }
 
@@ -250,7 +262,8 @@ void World::SubmitQuiz(int index, int module_index, int64_t score, const Moment&
       .Close();
   JsonObject state(&event.state);
   state.Int("id", event.object_id).Int("quiz", m.instance).Int("userid", p.user);
-  state.Int("attempt", p.attempts.empty() ? 1 : p.attempts[static_cast<size_t>(Slot(p, module_index))]).Text("state", "finished");
+  state.Int("attempt", p.attempts.empty() ? 1 : p.attempts[static_cast<size_t>(Slot(p, module_index))])
+      .Text("state", "finished");
   state.Int("timestart", 0).Int("timefinish", at.us / 1'000'000).Thousandths("sumgrades", score).Close();
   Emit(&event);
   // The best attempt counts; Moodle grades again even when nothing changes.
@@ -327,15 +340,18 @@ void World::AnswerFeedback(int index, int module_index, int satisfaction, int re
   for (const FeedbackItem& item : feedback_items_) {
     if (item.feedback != m.instance) continue;
     const int value = item.label == "cmp_sat" ? satisfaction : item.label == "cmp_nps" ? recommendation : -1;
-    answers_.push_back({static_cast<int64_t>(answers_.size()) + 1, completed, m.id, p.course, item.id, p.user, at.us / 1'000'000, value,
-                        m.anonymous});
+    answers_.push_back({static_cast<int64_t>(answers_.size()) + 1, completed, m.id, p.course, item.id, p.user,
+                        at.us / 1'000'000, value, m.anonymous});
   }
   Event event = InModule(event_type::kFeedbackSubmitted, m, at);
   event.object_id = completed;
   event.related_user = p.user;
   event.anonymous = m.anonymous;
   JsonObject other(&event.other);
-  other.Text("cmid", std::to_string(m.id)).Text("instanceid", std::to_string(m.instance)).Text("anonymous", m.anonymous ? "1" : "2").Close();
+  other.Text("cmid", std::to_string(m.id))
+      .Text("instanceid", std::to_string(m.instance))
+      .Text("anonymous", m.anonymous ? "1" : "2")
+      .Close();
   JsonObject state(&event.state);
   state.Int("id", completed).Int("feedback", m.instance).Int("userid", p.user).Int("timemodified", at.us / 1'000'000);
   state.Int("anonymous_response", m.anonymous ? 1 : 2).Int("courseid", p.course).Close();
@@ -351,7 +367,10 @@ void World::SubmitAssignment(int index, int module_index, const Moment& at) {
   event.object_id = next_submission_++;
   event.other = R"({"submission_editable":false})";
   JsonObject state(&event.state);
-  state.Int("id", event.object_id).Int("assignment", m.instance).Int("userid", p.user).Int("timemodified", at.us / 1'000'000);
+  state.Int("id", event.object_id)
+      .Int("assignment", m.instance)
+      .Int("userid", p.user)
+      .Int("timemodified", at.us / 1'000'000);
   state.Text("status", "submitted").Int("attemptnumber", 0).Close();
   Emit(&event);
   SetCompletion(index, module_index, 1, at);

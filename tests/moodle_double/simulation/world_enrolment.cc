@@ -86,8 +86,12 @@ void World::Unenrol(int index, std::string_view method, const Moment& by) {
     event.related_user = p.user;
     std::string before;
     JsonObject fields(&before);
-    fields.Text("id", std::to_string(row.id)).Text("status", row.suspended ? "1" : "0").Text("enrolid", std::to_string(row.enrol_id));
-    fields.Text("userid", std::to_string(row.user)).Text("timestart", std::to_string(row.start)).Text("timeend", std::to_string(row.end));
+    fields.Text("id", std::to_string(row.id))
+        .Text("status", row.suspended ? "1" : "0")
+        .Text("enrolid", std::to_string(row.enrol_id));
+    fields.Text("userid", std::to_string(row.user))
+        .Text("timestart", std::to_string(row.start))
+        .Text("timeend", std::to_string(row.end));
     fields.Text("modifierid", std::to_string(row.modifier)).Text("timecreated", std::to_string(row.created));
     fields.Text("timemodified", std::to_string(row.modified)).Raw("lastenrol", "true").Int("courseid", row.course);
     fields.Text("enrol", row.method).Close();

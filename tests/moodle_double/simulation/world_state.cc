@@ -18,9 +18,20 @@ std::string StateOf(const World&, const User& u) {
   std::string out;
   JsonObject o(&out);
   o.Int("id", u.id).Text("username", u.username).Text("idnumber", u.idnumber).Text("firstname", u.firstname);
-  o.Text("lastname", u.lastname).Text("email", u.email).Text("auth", "manual").Text("lang", u.lang).Text("country", u.country);
-  o.Text("city", u.city).Text("institution", u.institution).Text("department", "").Text("timezone", "99").Int("confirmed", 1);
-  o.Int("suspended", u.suspended).Int("deleted", u.deleted).Int("timecreated", u.created).Int("timemodified", u.modified);
+  o.Text("lastname", u.lastname)
+      .Text("email", u.email)
+      .Text("auth", "manual")
+      .Text("lang", u.lang)
+      .Text("country", u.country);
+  o.Text("city", u.city)
+      .Text("institution", u.institution)
+      .Text("department", "")
+      .Text("timezone", "99")
+      .Int("confirmed", 1);
+  o.Int("suspended", u.suspended)
+      .Int("deleted", u.deleted)
+      .Int("timecreated", u.created)
+      .Int("timemodified", u.modified);
   o.Raw("profile", profile).Close();
   return out;
 }
@@ -39,14 +50,23 @@ std::string StateOf(const World& world, const Course& c) {
     const Module& m = world.module(c.first_module + i);
     if (!m.criterion) continue;
     if (criteria.size() > 1) criteria.push_back(',');
-    JsonObject(&criteria).Int("criteriatype", kActivityCriterion).Int("moduleinstance", m.id).Int("timeend", 0).Raw("gradepass", "").Close();
+    JsonObject(&criteria)
+        .Int("criteriatype", kActivityCriterion)
+        .Int("moduleinstance", m.id)
+        .Int("timeend", 0)
+        .Raw("gradepass", "")
+        .Close();
   }
   criteria.push_back(']');
   std::string fields;
   JsonObject(&fields).Text("programme", c.programme).Close();
   std::string out;
   JsonObject o(&out);
-  o.Int("id", c.id).Int("category", c.category).Text("fullname", c.fullname).Text("shortname", c.shortname).Text("idnumber", c.idnumber);
+  o.Int("id", c.id)
+      .Int("category", c.category)
+      .Text("fullname", c.fullname)
+      .Text("shortname", c.shortname)
+      .Text("idnumber", c.idnumber);
   o.Text("format", "topics").Text("lang", "").Int("startdate", c.start).Int("enddate", c.end).Int("visible", c.visible);
   o.Int("enablecompletion", 1).Int("timecreated", c.created).Int("timemodified", c.modified).Raw("criteria", criteria);
   o.Int("aggregation", 1).Raw("customfields", fields).Close();
@@ -56,15 +76,28 @@ std::string StateOf(const World& world, const Course& c) {
 std::string StateOf(const World&, const Module& m) {
   std::string out;
   JsonObject o(&out);
-  o.Int("id", m.id).Int("course", m.course).Text("modname", ModuleName(m.kind)).Int("instance", m.instance).Text("name", m.name);
-  o.Text("idnumber", m.idnumber).Int("section", m.section).Int("visible", 1).Int("completion", m.tracking).Int("completionexpected", 0);
+  o.Int("id", m.id)
+      .Int("course", m.course)
+      .Text("modname", ModuleName(m.kind))
+      .Int("instance", m.instance)
+      .Text("name", m.name);
+  o.Text("idnumber", m.idnumber)
+      .Int("section", m.section)
+      .Int("visible", 1)
+      .Int("completion", m.tracking)
+      .Int("completionexpected", 0);
   o.Raw("availability", "").Int("duedate", m.due).Int("added", m.added).Close();
   return out;
 }
 
 std::string StateOf(const World&, const Role& r) {
   std::string out;
-  JsonObject(&out).Int("id", r.id).Text("shortname", r.shortname).Text("name", "").Text("archetype", r.archetype).Close();
+  JsonObject(&out)
+      .Int("id", r.id)
+      .Text("shortname", r.shortname)
+      .Text("name", "")
+      .Text("archetype", r.archetype)
+      .Close();
   return out;
 }
 
@@ -83,7 +116,11 @@ std::string StateOf(const World&, const GradeItem& g) {
   } else {
     o.Text("itemname", g.name);
   }
-  o.Id("cmid", g.cmid).Int("grademin", 0).Thousandths("grademax", g.max).Thousandths("gradepass", g.pass).Int("hidden", 0);
+  o.Id("cmid", g.cmid)
+      .Int("grademin", 0)
+      .Thousandths("grademax", g.max)
+      .Thousandths("gradepass", g.pass)
+      .Int("hidden", 0);
   o.Int("timecreated", g.created).Int("timemodified", g.created).Close();
   return out;
 }
@@ -92,7 +129,11 @@ std::string StateOf(const World&, const Enrolment& e) {
   std::string out;
   JsonObject o(&out);
   o.Int("id", e.id).Int("enrolid", e.enrol_id).Text("enrol", e.method).Int("courseid", e.course).Int("userid", e.user);
-  o.Int("status", e.suspended).Int("enrolstatus", 0).Int("timestart", e.start).Int("timeend", e.end).Int("timecreated", e.created);
+  o.Int("status", e.suspended)
+      .Int("enrolstatus", 0)
+      .Int("timestart", e.start)
+      .Int("timeend", e.end)
+      .Int("timecreated", e.created);
   o.Int("timemodified", e.modified).Close();
   return out;
 }
@@ -101,7 +142,10 @@ std::string StateOf(const World& world, const RoleAssignment& r) {
   std::string out;
   JsonObject o(&out);
   o.Int("id", r.id).Int("roleid", r.role).Text("shortname", World::roles()[static_cast<size_t>(r.role - 1)].shortname);
-  o.Int("contextid", r.context).Int("contextlevel", r.course == 0 ? 10 : 50).Int("contextinstanceid", r.course).Int("courseid", r.course);
+  o.Int("contextid", r.context)
+      .Int("contextlevel", r.course == 0 ? 10 : 50)
+      .Int("contextinstanceid", r.course)
+      .Int("courseid", r.course);
   o.Int("userid", r.user).Text("component", "").Int("itemid", 0).Int("timemodified", r.modified).Close();
   return out;
 }
@@ -109,7 +153,11 @@ std::string StateOf(const World& world, const RoleAssignment& r) {
 std::string StateOf(const World&, const Group& g) {
   std::string out;
   JsonObject o(&out);
-  o.Int("id", g.id).Int("courseid", g.course).Text("name", g.name).Text("idnumber", g.idnumber).Int("timecreated", g.created);
+  o.Int("id", g.id)
+      .Int("courseid", g.course)
+      .Text("name", g.name)
+      .Text("idnumber", g.idnumber)
+      .Int("timecreated", g.created);
   o.Int("timemodified", g.created).Close();
   return out;
 }
@@ -117,14 +165,23 @@ std::string StateOf(const World&, const Group& g) {
 std::string StateOf(const World&, const GroupMember& m) {
   std::string out;
   JsonObject o(&out);
-  o.Int("id", m.id).Int("groupid", m.group).Int("courseid", m.course).Int("userid", m.user).Int("timeadded", m.added).Close();
+  o.Int("id", m.id)
+      .Int("groupid", m.group)
+      .Int("courseid", m.course)
+      .Int("userid", m.user)
+      .Int("timeadded", m.added)
+      .Close();
   return out;
 }
 
 std::string StateOf(const World&, const Cohort& c) {
   std::string out;
   JsonObject o(&out);
-  o.Int("id", c.id).Int("contextid", World::kSystemContext).Text("name", c.name).Text("idnumber", c.idnumber).Int("visible", 1);
+  o.Int("id", c.id)
+      .Int("contextid", World::kSystemContext)
+      .Text("name", c.name)
+      .Text("idnumber", c.idnumber)
+      .Int("visible", 1);
   o.Int("timecreated", c.created).Int("timemodified", c.created).Close();
   return out;
 }
@@ -138,7 +195,11 @@ std::string StateOf(const World&, const CohortMember& m) {
 std::string StateOf(const World&, const Completion& c) {
   std::string out;
   JsonObject o(&out);
-  o.Int("id", c.id).Int("coursemoduleid", c.cmid).Int("courseid", c.course).Int("userid", c.user).Int("completionstate", c.state);
+  o.Int("id", c.id)
+      .Int("coursemoduleid", c.cmid)
+      .Int("courseid", c.course)
+      .Int("userid", c.user)
+      .Int("completionstate", c.state);
   o.Raw("overrideby", "").Int("timemodified", c.modified).Close();
   return out;
 }
@@ -146,7 +207,11 @@ std::string StateOf(const World&, const Completion& c) {
 std::string StateOf(const World&, const CourseCompletion& c) {
   std::string out;
   JsonObject o(&out);
-  o.Int("id", c.id).Int("userid", c.user).Int("course", c.course).Int("timeenrolled", c.enrolled).Int("timestarted", c.started);
+  o.Int("id", c.id)
+      .Int("userid", c.user)
+      .Int("course", c.course)
+      .Int("timeenrolled", c.enrolled)
+      .Int("timestarted", c.started);
   o.Int("timecompleted", c.completed).Close();
   return out;
 }
@@ -154,8 +219,15 @@ std::string StateOf(const World&, const CourseCompletion& c) {
 std::string StateOf(const World&, const Grade& g) {
   std::string out;
   JsonObject o(&out);
-  o.Int("id", g.id).Int("itemid", g.item).Int("courseid", g.course).Int("userid", g.user).Thousandths("rawgrade", g.final_grade);
-  o.Thousandths("finalgrade", g.final_grade).Id("usermodified", g.grader).Int("overridden", 0).Int("timecreated", g.created);
+  o.Int("id", g.id)
+      .Int("itemid", g.item)
+      .Int("courseid", g.course)
+      .Int("userid", g.user)
+      .Thousandths("rawgrade", g.final_grade);
+  o.Thousandths("finalgrade", g.final_grade)
+      .Id("usermodified", g.grader)
+      .Int("overridden", 0)
+      .Int("timecreated", g.created);
   o.Int("timemodified", g.modified).Close();
   return out;
 }
@@ -174,7 +246,11 @@ std::string StateOf(const World& world, const Answer& a) {
   std::string out;
   JsonObject o(&out);
   o.Int("id", a.id).Int("feedback", item.feedback).Int("completed", a.anonymous ? 0 : a.completed).Int("cmid", a.cmid);
-  o.Int("courseid", a.course).Int("item", a.item).Text("label", item.label).Text("typ", item.typ).Int("anonymous", a.anonymous);
+  o.Int("courseid", a.course)
+      .Int("item", a.item)
+      .Text("label", item.label)
+      .Text("typ", item.typ)
+      .Int("anonymous", a.anonymous);
   o.Int("userid", a.anonymous ? 0 : a.user);
   if (a.value < 0) {
     o.Raw("value", "");

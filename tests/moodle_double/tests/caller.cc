@@ -28,7 +28,8 @@ size_t TakeHeader(char* data, size_t size, size_t count, void* to) {
   const size_t colon = line.find(':');
   if (colon == std::string_view::npos) return size * count;
   std::string name(line.substr(0, colon));
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   std::string_view value = line.substr(colon + 1);
   while (!value.empty() && (value.front() == ' ')) value.remove_prefix(1);
   while (!value.empty() && (value.back() == '\r' || value.back() == '\n')) value.remove_suffix(1);
@@ -90,16 +91,15 @@ Caller::Caller(DoubleOptions options) {
 }
 
 Answered Caller::Call(const std::string& function, Fields fields, std::string_view site) {
-  fields.insert(fields.begin(), {{"wstoken", double_->Token(site)}, {"wsfunction", function}, {"moodlewsrestformat", "json"}});
+  fields.insert(fields.begin(),
+                {{"wstoken", double_->Token(site)}, {"wsfunction", function}, {"moodlewsrestformat", "json"}});
   return Post(double_->Url(site) + "/webservice/rest/server.php", fields);
 }
 
 nlohmann::json Caller::Pull(int64_t after, int64_t limit, int64_t max_bytes, std::string_view subscriber) {
-  const Answered answer = Call("local_compagnon_pull_events", {{"subscriber", std::string(subscriber)},
-                                                               {"epoch", ""},
-                                                               {"after", "0"},
-                                                               {"limit", "1"},
-                                                               {"maxbytes", "1"}});
+  const Answered answer =
+      Call("local_compagnon_pull_events",
+           {{"subscriber", std::string(subscriber)}, {"epoch", ""}, {"after", "0"}, {"limit", "1"}, {"maxbytes", "1"}});
   const std::string epoch = answer.Json()["epoch"];
   return Call("local_compagnon_pull_events", {{"subscriber", std::string(subscriber)},
                                               {"epoch", epoch},

@@ -3,12 +3,11 @@
 
 #include <cstdint>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "moodle_double/server/moodle_double.h"
 
@@ -37,7 +36,8 @@ class Caller {
   MoodleDouble& moodle() { return *double_; }
   Answered Call(const std::string& function, Fields fields = {}, std::string_view site = "sn1");
   // local_compagnon_pull_events by subscriber "suite"; the rows as JSON.
-  nlohmann::json Pull(int64_t after, int64_t limit = 5'000, int64_t max_bytes = 4 << 20, std::string_view subscriber = "suite");
+  nlohmann::json Pull(int64_t after, int64_t limit = 5'000, int64_t max_bytes = 4 << 20,
+                      std::string_view subscriber = "suite");
   static std::vector<nlohmann::json> Rows(const nlohmann::json& page);
   nlohmann::json Control(std::string_view action, std::string_view query = "");
 

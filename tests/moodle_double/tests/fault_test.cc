@@ -89,7 +89,8 @@ TEST_CASE("connections fail in the ways connections do") {
   CHECK_FALSE(answer.failure.empty());
   CHECK(answer.status == 0);
   caller.Control("fault", "name=endless");
-  const Fields fields = {{"wstoken", caller.moodle().Token("sn1")}, {"wsfunction", kSiteInfo}, {"moodlewsrestformat", "json"}};
+  const Fields fields = {
+      {"wstoken", caller.moodle().Token("sn1")}, {"wsfunction", kSiteInfo}, {"moodlewsrestformat", "json"}};
   answer = Post(caller.moodle().Url("sn1") + "/webservice/rest/server.php", fields, 20, 3 << 20);
   CHECK_FALSE(answer.failure.empty());
   CHECK(answer.body.size() > (2u << 20));
@@ -109,7 +110,8 @@ TEST_CASE("a refused port answers again after its time") {
   bool refused = false;
   for (int i = 0; i < 100 && !refused; ++i) {
     const Answered answer = Post(url, {{"wstoken", "x"}, {"wsfunction", "y"}}, 1);
-    refused = answer.failure.find("connect") != std::string::npos || answer.failure.find("Connect") != std::string::npos;
+    refused =
+        answer.failure.find("connect") != std::string::npos || answer.failure.find("Connect") != std::string::npos;
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   CHECK(refused);
@@ -125,13 +127,17 @@ TEST_CASE("tokens and forms are judged as Moodle judges them") {
   Caller caller;
   const std::string url = caller.moodle().Url("sn1") + "/webservice/rest/server.php";
   CHECK(Post(url, {{"wsfunction", kSiteInfo}, {"moodlewsrestformat", "json"}}).ErrorCode() == "invalidtoken");
-  CHECK(Post(url, {{"wstoken", "wrong"}, {"wsfunction", kSiteInfo}, {"moodlewsrestformat", "json"}}).ErrorCode() == "invalidtoken");
+  CHECK(Post(url, {{"wstoken", "wrong"}, {"wsfunction", kSiteInfo}, {"moodlewsrestformat", "json"}}).ErrorCode() ==
+        "invalidtoken");
   CHECK(caller.Call("").ErrorCode() == "invalidparameter");
   CHECK(caller.Call("core_nosuch_function").ErrorCode() == "invalidrecord");
   CHECK(caller.Call("local_compagnon_status", {{"epoch", "x"}}).ErrorCode() == "invalidparameter");
-  CHECK(caller.Call("core_enrol_get_users_courses", {{"userid", "10"}, {"course", "2"}}).ErrorCode() == "invalidparameter");
-  CHECK(caller.Call("local_compagnon_pull_events", {{"subscriber", "s"}, {"epoch", ""}, {"after", "0"}, {"since", "1"}}).ErrorCode() == "invalidparameter");
-  CHECK(Post(url, {{"wstoken", caller.moodle().Token("sn1")}, {"wsfunction", "x"}}).type.find("xml") != std::string::npos);
+  CHECK(caller.Call("core_enrol_get_users_courses", {{"userid", "10"}, {"course", "2"}}).ErrorCode() ==
+        "invalidparameter");
+  CHECK(caller.Call("local_compagnon_pull_events", {{"subscriber", "s"}, {"epoch", ""}, {"after", "0"}, {"since", "1"}})
+            .ErrorCode() == "invalidparameter");
+  CHECK(Post(url, {{"wstoken", caller.moodle().Token("sn1")}, {"wsfunction", "x"}}).type.find("xml") !=
+        std::string::npos);
   CHECK(Post(caller.moodle().Url("sn1") + "/somewhere", {}).status == 404);
   caller.Control("revoke");
   CHECK(caller.Call(kSiteInfo).ErrorCode() == "invalidtoken");
@@ -170,7 +176,8 @@ TEST_CASE("a page is spoiled on its way and whole the next time") {
   rows = Caller::Rows(spoiled("bad-hash", 3));
   CHECK(rows[3]["hash"] != whole[3]["hash"]);
   caller.Control("fault", "name=bad-utf8&amount=1");
-  const Answered raw = caller.Call("local_compagnon_pull_events", {{"subscriber", "suite"}, {"epoch", ""}, {"after", "0"}, {"limit", "20"}});
+  const Answered raw = caller.Call("local_compagnon_pull_events",
+                                   {{"subscriber", "suite"}, {"epoch", ""}, {"after", "0"}, {"limit", "20"}});
   CHECK(raw.body.find("\xC3\x28\xFF") != std::string::npos);
   CHECK(Caller::Rows(caller.Pull(0, 20)) == whole);
 }
@@ -179,7 +186,9 @@ TEST_CASE("rows that only a broken plugin writes lie in the outbox") {
   Caller caller;
   caller.Control("pause");
   const int64_t begin = caller.Pull(0)["latest"];
-  std::vector<std::string> kinds = {"plain", "future", "late", "huge-state", "unknown", "string-ids", "no-name", "negative", "bad-json", "nul", "duplicate-uuid", "gap", "huge"};
+  std::vector<std::string> kinds = {"plain",          "future",  "late",     "huge-state", "unknown",
+                                    "string-ids",     "no-name", "negative", "bad-json",   "nul",
+                                    "duplicate-uuid", "gap",     "huge"};
   for (const std::string& kind : kinds) CHECK(caller.Control("row", "kind=" + kind)["ok"] == true);
   std::vector<Json> rows;
   for (int64_t after = begin;;) {
@@ -263,7 +272,10 @@ TEST_CASE("a live site writes rows by itself and a paused one does not") {
 TEST_CASE("a change that no event tells shows only in the hashes of an export") {
   Caller caller;
   caller.Control("pause");
-  const auto exported = [&] { return caller.Call("local_compagnon_export", {{"kind", "users"}, {"hashes", "1"}, {"limit", "5000"}}).Json()["rows"]; };
+  const auto exported = [&] {
+    return caller.Call("local_compagnon_export", {{"kind", "users"}, {"hashes", "1"}, {"limit", "5000"}})
+        .Json()["rows"];
+  };
   const Json before = exported();
   const int64_t rows = caller.Control("state")["sites"][0]["rows"];
   CHECK(caller.Control("drift", "user=10&area=ailleurs")["ok"] == true);

@@ -41,7 +41,13 @@ void Conforms(const Json& value, const Json& schema) {
       types.insert(rule["type"].get<std::string>());
     }
     const Json& v = value[name];
-    const std::string is = v.is_null() ? "null" : v.is_string() ? "string" : v.is_array() ? "array" : v.is_object() ? "object" : v.is_boolean() ? "boolean" : v.is_number_integer() ? "integer" : "number";
+    const std::string is = v.is_null()             ? "null"
+                           : v.is_string()         ? "string"
+                           : v.is_array()          ? "array"
+                           : v.is_object()         ? "object"
+                           : v.is_boolean()        ? "boolean"
+                           : v.is_number_integer() ? "integer"
+                                                   : "number";
     INFO(name << " is " << is);
     CHECK((types.contains(is) || (is == "integer" && types.contains("number"))));
   }
@@ -89,8 +95,9 @@ TEST_CASE("pages are limited by rows and by bytes and hold at least one row") {
   CHECK(none["events"] == "");
   CHECK(none["first"] == 0);
   for (const auto& [limit, bytes] : {std::pair("0", "10"), {"5001", "10"}, {"10", "4194305"}, {"x", "10"}}) {
-    const Answered wrong = caller.Call("local_compagnon_pull_events",
-                                       {{"subscriber", "suite"}, {"epoch", ""}, {"after", "0"}, {"limit", limit}, {"maxbytes", bytes}});
+    const Answered wrong =
+        caller.Call("local_compagnon_pull_events",
+                    {{"subscriber", "suite"}, {"epoch", ""}, {"after", "0"}, {"limit", limit}, {"maxbytes", bytes}});
     CHECK(wrong.ErrorCode() == "invalidparameter");
   }
 }
@@ -112,7 +119,8 @@ TEST_CASE("a pull numbers five thousand rows at most and says how many wait") {
   DoubleOptions options = Caller::Small();
   options.backlog = 11'000;
   Caller caller(options);
-  const Json first = caller.Call("local_compagnon_pull_events", {{"subscriber", "s"}, {"epoch", ""}, {"after", "0"}}).Json();
+  const Json first =
+      caller.Call("local_compagnon_pull_events", {{"subscriber", "s"}, {"epoch", ""}, {"after", "0"}}).Json();
   CHECK(first["latest"] == 5'000);
   CHECK(first["unnumbered"].get<int64_t>() > 6'000);
   const int64_t rows = caller.Control("state")["sites"][0]["rows"];
@@ -132,7 +140,8 @@ TEST_CASE("a cursor that does not fit is cursorreset and never an empty page") {
   const std::string epoch = page["epoch"];
   const std::string beyond = std::to_string(page["latest"].get<int64_t>() + 1);
   auto code = [&](const std::string& e, const std::string& after) {
-    return caller.Call("local_compagnon_pull_events", {{"subscriber", "suite"}, {"epoch", e}, {"after", after}}).ErrorCode();
+    return caller.Call("local_compagnon_pull_events", {{"subscriber", "suite"}, {"epoch", e}, {"after", after}})
+        .ErrorCode();
   };
   CHECK(code(epoch, beyond) == "cursorreset");
   CHECK(code("another-epoch", "0") == "cursorreset");
@@ -166,7 +175,8 @@ TEST_CASE("a new epoch numbers only rows written after it and an old cursor is r
   const Json before = caller.Pull(0);
   const std::string old_epoch = before["epoch"];
   caller.Control("epoch");
-  CHECK(caller.Call("local_compagnon_pull_events", {{"subscriber", "suite"}, {"epoch", old_epoch}, {"after", "5"}}).ErrorCode() == "cursorreset");
+  CHECK(caller.Call("local_compagnon_pull_events", {{"subscriber", "suite"}, {"epoch", old_epoch}, {"after", "5"}})
+            .ErrorCode() == "cursorreset");
   const Json after = caller.Pull(0);
   CHECK(after["epoch"] != old_epoch);
   CHECK(after["events"] == "");
@@ -182,8 +192,9 @@ TEST_CASE("a restored backup keeps its epoch and has fewer rows than the reader"
   const Json before = caller.Pull(0);
   const int64_t latest = before["latest"];
   caller.Control("restore-backup", "latest=" + std::to_string(latest - 10));
-  const Answered refused = caller.Call("local_compagnon_pull_events",
-                                       {{"subscriber", "suite"}, {"epoch", before["epoch"]}, {"after", std::to_string(latest)}});
+  const Answered refused =
+      caller.Call("local_compagnon_pull_events",
+                  {{"subscriber", "suite"}, {"epoch", before["epoch"]}, {"after", std::to_string(latest)}});
   CHECK(refused.ErrorCode() == "cursorreset");
   const Json status = caller.Call("local_compagnon_status").Json();
   CHECK(status["epoch"] == before["epoch"]);
@@ -208,8 +219,10 @@ TEST_CASE("rows already pruned are not served and the reader learns where to beg
   const std::string epoch = caller.Pull(0)["epoch"];
   caller.Call("local_compagnon_ack", {{"subscriber", "suite"}, {"epoch", epoch}, {"upto", "100"}});
   caller.Control("prune");
-  CHECK(caller.Call("local_compagnon_pull_events", {{"subscriber", "suite"}, {"epoch", epoch}, {"after", "50"}}).ErrorCode() == "cursorreset");
-  const Json first = caller.Call("local_compagnon_pull_events", {{"subscriber", "new"}, {"epoch", ""}, {"after", "0"}}).Json();
+  CHECK(caller.Call("local_compagnon_pull_events", {{"subscriber", "suite"}, {"epoch", epoch}, {"after", "50"}})
+            .ErrorCode() == "cursorreset");
+  const Json first =
+      caller.Call("local_compagnon_pull_events", {{"subscriber", "new"}, {"epoch", ""}, {"after", "0"}}).Json();
   CHECK(first["oldest"] == 101);
   CHECK(first["first"] == 101);
 }
@@ -280,8 +293,16 @@ TEST_CASE("an export pass shows each row of every kind once and its hashes are t
     std::set<int64_t> ids;
     int64_t after = 0;
     for (;;) {
-      const Json page = caller.Call("local_compagnon_export", {{"kind", std::string(kind)}, {"after_id", std::to_string(after)}, {"limit", "37"}}).Json();
-      const Json hashed = caller.Call("local_compagnon_export", {{"kind", std::string(kind)}, {"after_id", std::to_string(after)}, {"limit", "37"}, {"hashes", "1"}}).Json();
+      const Json page = caller
+                            .Call("local_compagnon_export",
+                                  {{"kind", std::string(kind)}, {"after_id", std::to_string(after)}, {"limit", "37"}})
+                            .Json();
+      const Json hashed =
+          caller
+              .Call(
+                  "local_compagnon_export",
+                  {{"kind", std::string(kind)}, {"after_id", std::to_string(after)}, {"limit", "37"}, {"hashes", "1"}})
+              .Json();
       const auto rows = Lines(page), hashes = Lines(hashed);
       REQUIRE(rows.size() == hashes.size());
       const std::string text = page["rows"];
@@ -304,7 +325,8 @@ TEST_CASE("an export pass shows each row of every kind once and its hashes are t
 
 TEST_CASE("an export restricted to a course shows nothing of the others") {
   Caller caller;
-  const Json page = caller.Call("local_compagnon_export", {{"kind", "enrolments"}, {"courseid", "2"}, {"limit", "5000"}}).Json();
+  const Json page =
+      caller.Call("local_compagnon_export", {{"kind", "enrolments"}, {"courseid", "2"}, {"limit", "5000"}}).Json();
   const auto rows = Lines(page);
   CHECK_FALSE(rows.empty());
   for (const Json& row : rows) CHECK(row["state"]["courseid"] == 2);
@@ -330,7 +352,9 @@ TEST_CASE("answers and rows conform to the schemas of the protocol") {
   const Json row_schema = Read(Schema("row"));
   for (const Json& row : Caller::Rows(page)) Conforms(row, row_schema);
   Conforms(caller.Call("local_compagnon_status").Json(), Read(Schema("status")));
-  Conforms(caller.Call("local_compagnon_ack", {{"subscriber", "suite"}, {"epoch", page["epoch"]}, {"upto", "1"}}).Json(), Read(Schema("ack")));
+  Conforms(
+      caller.Call("local_compagnon_ack", {{"subscriber", "suite"}, {"epoch", page["epoch"]}, {"upto", "1"}}).Json(),
+      Read(Schema("ack")));
   const Json kinds = Read(Schema("export-row"))["$defs"];
   for (std::string_view kind : ExportKinds()) {
     const Json exported = caller.Call("local_compagnon_export", {{"kind", std::string(kind)}, {"limit", "200"}}).Json();

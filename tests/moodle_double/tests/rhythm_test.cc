@@ -36,7 +36,8 @@ std::map<Key, std::vector<int64_t>> Actions() {
 }
 
 int64_t Count(const EventType& type) {
-  return std::count_if(Site().kept.events.begin(), Site().kept.events.end(), [&type](const Event& event) { return event.type == &type; });
+  return std::count_if(Site().kept.events.begin(), Site().kept.events.end(),
+                       [&type](const Event& event) { return event.type == &type; });
 }
 
 const CourseRun& MiddleRun() {
@@ -58,7 +59,8 @@ TEST_CASE("a course begins with a burst and declines slowly") {
   std::map<int, std::set<int64_t>> active;
   for (const auto& [key, times] : actions) {
     if (key.second != run.course) continue;
-    for (int64_t at : times) active[(Site().simulation.calendar().DayOf(at / kSecond) - run.start_day) / 7].insert(key.first);
+    for (int64_t at : times)
+      active[(Site().simulation.calendar().DayOf(at / kSecond) - run.start_day) / 7].insert(key.first);
   }
   CHECK(active[0].size() > run.habits.size() * 7 / 10);
   CHECK(active[0].size() > active[4].size());
@@ -76,7 +78,8 @@ TEST_CASE("evenings and week ends are busiest and nights are quiet") {
       ++weekdays[((day % 7) + 7) % 7];
     }
   }
-  const int64_t evening = hours[18] + hours[19] + hours[20] + hours[21], night = hours[1] + hours[2] + hours[3] + hours[4];
+  const int64_t evening = hours[18] + hours[19] + hours[20] + hours[21],
+                night = hours[1] + hours[2] + hours[3] + hours[4];
   CHECK(evening > 10 * night);
   CHECK(hours[12] > hours[10]);
   CHECK(weekdays[5] + weekdays[6] > weekdays[3] + weekdays[4]);
@@ -95,7 +98,8 @@ TEST_CASE("some never come and some stop without a word and some leave") {
     const auto found = actions.find({participation.user, participation.course});
     if (found == actions.end()) {
       ++none;
-    } else if (simulation.world().IsOpen(p) && participation.completed == 0 && found->second.back() < kTestNow * kSecond - 21 * kDay) {
+    } else if (simulation.world().IsOpen(p) && participation.completed == 0 &&
+               found->second.back() < kTestNow * kSecond - 21 * kDay) {
       ++silent;
     }
   }
@@ -209,7 +213,8 @@ TEST_CASE("enrolments have second methods and suspensions and returns and delete
     methods[{row.user, row.course}].insert(row.method);
     ++rows[{row.user, row.course}];
   }
-  const auto two = std::count_if(methods.begin(), methods.end(), [](const auto& entry) { return entry.second.size() > 1; });
+  const auto two =
+      std::count_if(methods.begin(), methods.end(), [](const auto& entry) { return entry.second.size() > 1; });
   int returned = 0;
   for (const auto& [key, n] : rows) returned += n > static_cast<int>(methods[key].size()) ? 1 : 0;
   CHECK(two > 5);
@@ -230,7 +235,8 @@ TEST_CASE("enrolments have second methods and suspensions and returns and delete
 
 TEST_CASE("every id a row names exists") {
   const World& world = Site().simulation.world();
-  const int64_t users = static_cast<int64_t>(world.users().size()), courses = static_cast<int64_t>(world.courses().size());
+  const int64_t users = static_cast<int64_t>(world.users().size()),
+                courses = static_cast<int64_t>(world.courses().size());
   std::set<std::pair<uint64_t, uint64_t>> uuids;
   for (const Event& event : Site().kept.events) {
     CHECK(event.user >= -1);
@@ -239,7 +245,8 @@ TEST_CASE("every id a row names exists") {
     CHECK(event.course <= courses);
     CHECK(event.context_id > 0);
     if (event.type->context_level == 50) CHECK(event.context_instance == event.course);
-    if (event.type->context_level == 70) CHECK(world.module(world.module_index(event.context_instance)).course == event.course);
+    if (event.type->context_level == 70)
+      CHECK(world.module(world.module_index(event.context_instance)).course == event.course);
     CHECK(uuids.emplace(event.uuid_high, event.uuid_low).second);
   }
 }

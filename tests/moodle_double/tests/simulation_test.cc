@@ -183,7 +183,8 @@ TEST_CASE("names are in several scripts and addresses too") {
 
 TEST_CASE("events carry the classes and keys recorded on a real Moodle", "[shared]") {
   const char* given = std::getenv("COMPAGNON_SHARED");
-  const std::filesystem::path folder = std::filesystem::path(given == nullptr ? "../shared" : given) / "moodle/recordings/events";
+  const std::filesystem::path folder =
+      std::filesystem::path(given == nullptr ? "../shared" : given) / "moodle/recordings/events";
   if (!std::filesystem::exists(folder)) FAIL("this test reads ../shared");
   std::map<std::string, Json> recorded;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
@@ -204,7 +205,8 @@ TEST_CASE("events carry the classes and keys recorded on a real Moodle", "[share
     AppendLogRow(event, 1, &text);
     const Json row = Json::parse(text);
     INFO(name);
-    for (const char* field : {"component", "action", "target", "objecttable", "crud", "edulevel", "contextlevel"}) CHECK(row[field] == real[field]);
+    for (const char* field : {"component", "action", "target", "objecttable", "crud", "edulevel", "contextlevel"})
+      CHECK(row[field] == real[field]);
     for (const char* field : {"objectid", "relateduserid"}) CHECK(row[field].is_null() == real[field].is_null());
     const Json other = Json::parse(row["other"].get<std::string>());
     CHECK(other.is_object() == real["other"].is_object());
