@@ -14,15 +14,9 @@ namespace compagnon {
 absl::Span<const ModuleEntry> AllModules() {
   // The list of modules. The edge comes last: it starts when those it asks are there, and drains before them.
   static const auto& modules = *new std::vector<ModuleEntry>{
-#ifdef COMPAGNON_HAS_MOODLE
       {"moodle", &moodle::MakeModule, {}},
-#endif
-#ifdef COMPAGNON_HAS_ANALYTICS
       {"analytics", &analytics::MakeModule, {{"analytics.events", "events", {"moodle.#"}}}},
-#endif
-#ifdef COMPAGNON_HAS_EDGE
       {"edge", &edge::MakeModule, {}},
-#endif
   };
   return modules;
 }

@@ -100,11 +100,24 @@ void AddImportLog(CLI::App& app, Invocation& invocation) {
   });
 }
 
+void AddReplay(CLI::App& app, Invocation& invocation) {
+  const auto replay = std::make_shared<moodle::Replay>();
+  CLI::App* verb = app.add_subcommand("replay", invocation.Say("remplit de nouveau un module avec ce que Moodle garde encore",
+                                                               "refills a module with what Moodle still keeps"));
+  verb->add_option("--to", replay->to, invocation.Say("module à remplir", "module to refill"))->required()->type_name("MODULE");
+  verb->add_option("--site", replay->site, invocation.Say("code du site", "code of the site"))->required();
+  verb->add_option("--from", replay->from, invocation.Say("depuis (AAAA-MM-JJ ou RFC 3339, UTC)", "since (YYYY-MM-DD or RFC 3339, UTC)"));
+  verb->callback([&invocation, replay] {
+    invocation.run = [&invocation, replay] { return WithMoodle(invocation, [&](const moodle::Cli& cli) { return moodle::ReplaySite(cli, *replay); }); };
+  });
+}
+
 }  // namespace
 
 void AddMoodleVerbs(CLI::App& app, Invocation& invocation) {
   AddSite(app, invocation);
   AddImportLog(app, invocation);
+  AddReplay(app, invocation);
 }
 
 }  // namespace compagnon

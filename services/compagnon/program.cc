@@ -41,9 +41,11 @@ std::string Explain(const CLI::ParseError& error, const Invocation& invocation) 
   return what;
 }
 
-const CLI::App* Chosen(const CLI::App* app) {
-  while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
-  return app;
+// "compagnon site add": the verbs recognised so far.
+std::string PathOf(const CLI::App* app) {
+  std::string path = app->get_name();
+  for (; !app->get_subcommands().empty(); absl::StrAppend(&path, " ", app->get_name())) app = app->get_subcommands().front();
+  return path;
 }
 
 // The first word that is no verb where a verb was expected ("compagnon srve", "compagnon config chek"), with the verbs it may have meant.
@@ -121,7 +123,7 @@ int RunProgram(CLI::App& app, Invocation& invocation, int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    std::cout << Chosen(&app)->help();
+    std::cout << app.help();
     return kDone;
   } catch (const CLI::ParseError& error) {
     const UnknownVerb unknown = FindUnknownVerb(&app, argc, argv);
@@ -130,9 +132,7 @@ int RunProgram(CLI::App& app, Invocation& invocation, int argc, char** argv) {
     if (!unknown.meant.empty()) {
       std::cerr << invocation.Say("Vouliez-vous « ", "Did you mean \"") << unknown.meant << invocation.Say(" » ?", "\"?") << "\n";
     }
-    std::cerr << invocation.Say("Aide : ", "Help: ") << "compagnon";
-    if (Chosen(&app) != &app) std::cerr << " " << Chosen(&app)->get_name();
-    std::cerr << " --help\n";
+    std::cerr << invocation.Say("Aide : ", "Help: ") << PathOf(&app) << " --help\n";
     return kMisused;
   }
   if (invocation.config_path.empty()) invocation.config_path = DefaultConfigPath();

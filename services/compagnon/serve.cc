@@ -24,6 +24,7 @@ namespace compagnon {
 namespace {
 
 constexpr absl::Duration kReadinessInterval = absl::Seconds(1);
+constexpr absl::Duration kCertificateInterval = absl::Minutes(1);
 
 LogLevel LevelOf(const std::string& name) {
   if (name == "debug") return LogLevel::kDebug;
@@ -163,6 +164,7 @@ class Process {
     bool said = false;
     for (;;) {
       const bool all = CheckReadiness();
+      CheckCertificate();
       if (all && !said) {
         said = true;
         // What start-up needed and idleness does not goes back to the system.
@@ -194,6 +196,18 @@ class Process {
     return all;
   }
 
+  // Says when this process's certificate ends; one that cannot be read or has ended says 0.
+  void CheckCertificate() {
+    const absl::Time now = absl::Now();
+    const rpc::TlsFiles files = TlsOf(config_);
+    if (!files.given() || now < next_certificate_check_) return;
+    next_certificate_check_ = now + kCertificateInterval;
+    const auto end = rpc::CheckTlsFiles(files, now);
+    if (!end.ok()) Log(LogLevel::kError, "certificate", {{"error", std::string_view(end.status().message().data(), end.status().message().size())}});
+    metrics_.Gauge("compagnon_certificate_end_seconds", "Unix time at which this process's certificate ends; 0 = it is no good.")
+        .Set(end.ok() ? static_cast<double>(absl::ToUnixSeconds(*end)) : 0);
+  }
+
   void Down() {
     signals_.Release();
     if (server_ == nullptr) return;
@@ -214,6 +228,7 @@ class Process {
   const std::vector<std::string> here_;
   std::ostream& out_;
   const absl::Time start_;
+  absl::Time next_certificate_check_ = absl::InfinitePast();
   StopSignals signals_;
   // In the order of need: what stands first outlives what stands below. The server goes before the modules whose services it holds.
   Metrics metrics_;
