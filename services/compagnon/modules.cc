@@ -21,6 +21,12 @@ absl::Span<const ModuleEntry> AllModules() {
   return modules;
 }
 
+std::vector<std::string> AllModuleNames() {
+  std::vector<std::string> names;
+  for (const ModuleEntry& module : AllModules()) names.emplace_back(module.name);
+  return names;
+}
+
 const ModuleEntry* FindModule(std::string_view name) {
   const auto modules = AllModules();
   const auto found = std::find_if(modules.begin(), modules.end(), [&](const ModuleEntry& m) { return m.name == name; });
@@ -37,7 +43,7 @@ bus::Topology TopologyOf(const std::vector<std::string>& modules) {
 }
 
 absl::Status CheckModules(const Config& config, const std::vector<std::string>& here, std::string_view locale) {
-  const std::string known = absl::StrJoin(AllModules(), ", ", [](std::string* out, const ModuleEntry& m) { *out += m.name; });
+  const std::string known = absl::StrJoin(AllModuleNames(), ", ");
   for (const std::string& name : config.modules) {
     if (FindModule(name) != nullptr) continue;
     return absl::InvalidArgumentError(Say(locale, absl::StrCat("modules : « ", name, " » n’existe pas dans cette version ; elle a ", known),

@@ -22,6 +22,7 @@ struct ModuleEntry {
 
 // Every module of this release, in the order they start; they drain in the opposite one.
 absl::Span<const ModuleEntry> AllModules();
+std::vector<std::string> AllModuleNames();
 const ModuleEntry* FindModule(std::string_view name);
 
 // The queues of the modules listed in a configuration, wherever they run.

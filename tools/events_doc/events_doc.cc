@@ -72,7 +72,7 @@ std::string PersonalDataOf(const Described& described) {
 
 std::string HearersOf(const Described& described) {
   std::string hearers;
-  for (const bus::Topology::Queue& queue : TopologyOf(AllModules()).queues) {
+  for (const bus::Topology::Queue& queue : TopologyOf(AllModuleNames()).queues) {
     if (queue.exchange != described.exchange()) continue;
     for (const std::string& binding : queue.bindings) {
       if (!bus::TopicMatches(binding, described.routing_key())) continue;
@@ -93,7 +93,7 @@ int Run(const char* path) {
   pb::SimpleDescriptorDatabase database;
   for (const pb::FileDescriptorProto& one : set.file()) database.Add(one);
   pb::DescriptorPool pool(&database);
-  std::cout << "# Events\n\nGenerated from proto/compagnon/event/v1 and the list of modules by `./dev lint --write`; do not edit.\n\n"
+  std::cout << "# Events\n\nGenerated from proto/compagnon/event/v1 and the list of modules by `tools/events_doc`; do not edit. A test compares.\n\n"
                "CloudEvents 1.0 in AMQP binary mode: `id` is `<stream>/<pos>` (full rows: `<epoch>/<seq>`), `source` is `/sites/<site>`. "
                "Delivered at least once; a consumer drops what it has taken already. Order within a stream is by `pos`.\n";
   for (const char* name : {"compagnon.event.v1.SlimEvent", "compagnon.event.v1.FullEvent"}) {
