@@ -2,11 +2,12 @@
 
 #include <fmt/format.h>
 
+#include "analytics/api/export.h"
 #include "analytics/store/dictionary.h"
 #include "analytics/store/digest.h"
+#include "analytics/store/figures.h"
 #include "analytics/store/recompute.h"
 #include "analytics/store/schema.h"
-#include "platform/bus/outbox.h"
 
 namespace compagnon::analytics {
 
@@ -20,7 +21,19 @@ absl::StatusOr<std::string> DigestLines(store::Database& database, bool across_r
   return text;
 }
 
+absl::Status WriteFigures(store::Database& database, const std::string& parent, absl::FunctionRef<absl::Status(std::string piece)> piece) {
+  const std::optional<Scope> scope = ParseScope(parent);
+  if (!scope) {
+    return WithReason(absl::InvalidArgumentError("figures are of sites/<code>, a course or a cohort of it"), "parent_invalid");
+  }
+  RETURN_IF_ERROR(store::Migrate(database, "analytics", Migrations()));
+  Dictionary dictionary(database);
+  FigureReader reader(database, dictionary);
+  return ExportCsv(reader, *scope, {}, piece);
+}
+
 absl::Status AskRebuild(store::Database& database, const std::string& site) {
+  RETURN_IF_ERROR(store::Migrate(database, "analytics", Migrations()));
   Dictionary dictionary(database);
   return Recompute(database, dictionary).AskRebuild(site);
 }

@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
   compagnon::AddProbe(app, invocation);
   compagnon::AddSignIn(app, invocation);
   compagnon::AddMoodleVerbs(app, invocation);
+  compagnon::AddAnalyticsVerbs(app, invocation);
   compagnon::AddSimulate(app, invocation);
   compagnon::AddVersion(app, invocation);
   compagnon::AddCompletion(app, invocation);

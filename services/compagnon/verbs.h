@@ -35,6 +35,7 @@ void AddConfig(CLI::App& app, Invocation& invocation);
 void AddProbe(CLI::App& app, Invocation& invocation);
 void AddSignIn(CLI::App& app, Invocation& invocation);
 void AddMoodleVerbs(CLI::App& app, Invocation& invocation);
+void AddAnalyticsVerbs(CLI::App& app, Invocation& invocation);
 void AddSimulate(CLI::App& app, Invocation& invocation);
 void AddVersion(CLI::App& app, Invocation& invocation);
 // These two describe the whole program and so come last.
