@@ -28,7 +28,7 @@ TEST_CASE("every recorded error of a real Moodle is known by its code") {
       {"error-course-completion-no-criteria", {"nocriteriaset", FaultCategory::kGone}},
       {"error-course-completion-disabled", {"cannotviewreport", FaultCategory::kCaller}},
       {"error-course-completion-not-enrolled", {"usernotenroled", FaultCategory::kGone}},
-      {"error-missing-capability-role", {"wsusercannotassign", FaultCategory::kOperator}},
+      {"error-missing-capability-role", {"requireloginerror", FaultCategory::kOperator}},
       {"error-core_course_create_courses-duplicate-shortname", {"shortnametaken", FaultCategory::kCaller}},
       {"error-core_course_create_courses-duplicate-idnumber", {"courseidnumbertaken", FaultCategory::kCaller}},
       {"error-user-suspended", {"wsaccessusersuspended", FaultCategory::kOperator}},
