@@ -46,7 +46,7 @@ class MoodleModule final : public Module {
     const Config& config = *parts_.config;
     relay_ = bus::StartOutboxRelay(*database_, *parts_.bus, *parts_.clock, {});
     PollerOptions options;
-    options.allow_private_addresses = config.moodle.allow_private_addresses;
+    options.ws.allow_private_addresses = config.moodle.allow_private_addresses;
     options.link.holder = NewUuidV7(parts_.clock->Now());
     options.link.publish_full = std::find(config.modules.begin(), config.modules.end(), "audit") != config.modules.end();
     options.link.poll_active = absl::Milliseconds(config.moodle.poll_active_ms);

@@ -142,10 +142,9 @@ class PoolPoller final : public Poller {
     entry->changed_us = site.changed_us;
     entry->figures = std::make_unique<SiteFigures>(metrics_, site.code);
     SiteFigures* figures = entry->figures.get();
-    WsOptions ws;
+    WsOptions ws = options_.ws;
     ws.url = site.url;
     ws.token = *token;
-    ws.allow_private_addresses = options_.allow_private_addresses;
     entry->client = NewWsClient(std::move(ws), clock_, [figures](std::string_view, std::string_view code, double seconds, size_t) {
       figures->seconds.Observe(seconds);
       if (!code.empty()) figures->Fault(std::string(code));

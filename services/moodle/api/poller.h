@@ -12,7 +12,7 @@ namespace compagnon::moodle {
 
 struct PollerOptions {
   LinkOptions link;
-  bool allow_private_addresses = false;
+  WsOptions ws;                                // its url and token are each site's own
   int max_threads = 16;                        // sites read at the same moment
   absl::Duration refresh = absl::Seconds(2);   // the table of sites is read again
 };

@@ -28,6 +28,12 @@ bool IsStop(std::string_view problem) {
 
 bool IsFenced(const absl::Status& status) { return ReasonOf(status) == "fenced"; }
 
+// An answer that came whole and could not be read: broken on its way, or not ours.
+absl::Status AnswerFault(const absl::Status& status) {
+  const std::string code = ReasonOf(status);
+  return FaultStatus({CategoryOf(code), code, absl::ZeroDuration()}, "");
+}
+
 // Restores and imports fire almost no events: what they did is read by a pass of the course.
 bool NeedsCoursePass(const MoodleEvent& event) {
   return event.course > 1 && (event.name == "\\core\\event\\course_restored" || event.name == "\\core\\event\\course_backup_imported" ||
@@ -39,6 +45,12 @@ int64_t OtherInt(const MoodleEvent& event, std::string_view key) {
   const auto found = event.other.find(key);
   if (found != event.other.end() && !absl::SimpleAtoi(found->second, &value)) value = 0;
   return value;
+}
+
+int64_t Damage(const PullPage& page) {
+  int64_t rows = static_cast<int64_t>(page.rejected.size());
+  for (const auto& [from, to] : page.missing) rows += to - from + 1;
+  return rows;
 }
 
 // From when the rows of an epoch are complete: the first row's time, to the second (Moodle's own stamps have no fraction).
@@ -149,7 +161,7 @@ absl::StatusOr<PullPage> SiteLink::FetchPage(const SiteCursor& from) {
                                                                                  {"limit", options_.page_rows},
                                                                                  {"maxbytes", options_.page_bytes}}));
   auto page = parser_.Pull(std::move(body), from.seq, options_.publish_full);
-  if (!page.ok()) return FaultStatus({FaultCategory::kOperator, "protocol", {}}, "");
+  if (!page.ok()) return AnswerFault(page.status());
   return page;
 }
 
@@ -164,6 +176,11 @@ absl::Duration SiteLink::PullStep() {
   const absl::Time asked_at = clock_.Now();
   absl::StatusOr<PullPage> page = FetchPage(cursor_);
   if (!page.ok()) return Failed(page.status());
+  if (Damage(*page) > 0) {
+    // Damage done on the way heals by asking again; what is in the outbox itself comes back the same and is then accepted.
+    absl::StatusOr<PullPage> again = FetchPage(cursor_);
+    if (again.ok() && Damage(*again) < Damage(*page)) page = std::move(again);
+  }
   faults_in_a_row_ = 0;
   if (const std::string_view why = WhyStop(*page); !why.empty()) return Stop(why, page->epoch, page->fingerprint);
 
@@ -330,7 +347,7 @@ absl::Duration SiteLink::ExportStep(const ExportPass& pass) {
     });
   } else {
     auto page = parser_.Export(*std::move(body));
-    if (!page.ok()) return Failed(FaultStatus({FaultCategory::kOperator, "protocol", {}}, ""));
+    if (!page.ok()) return Failed(AnswerFault(page.status()));
     if (page->fingerprint != cursor_.fingerprint) return Stop("fingerprint_changed", page->epoch, page->fingerprint);
     if (page->epoch != cursor_.epoch) return Stop("epoch_changed", page->epoch, page->fingerprint);
     next.after_id = std::max(page->next, pass.after_id);
@@ -388,11 +405,12 @@ absl::Duration SiteLink::Stop(std::string_view problem, std::string_view seen_ep
 absl::Duration SiteLink::Failed(const absl::Status& status) {
   const WsFault fault = FaultOf(status);
   if (fault.code == "cursorreset") return Stop("cursorreset", "", "");
+  if (fault.code == "cancelled") return kLookAgain;  // this process stops; the site did nothing wrong
   ++faults_in_a_row_;
   SiteHealth health = health_;
   health.link = fault.category == FaultCategory::kRetry ? Link::kUnreachable : Link::kNeedsOperator;
   // "circuit_open" says nothing about the cause: keep the fault that opened it.
-  if (fault.code != "circuit_open" && fault.code != "cancelled") health.problem = fault.code;
+  if (fault.code != "circuit_open") health.problem = fault.code;
   if (!(health == health_)) {
     Log(LogLevel::kWarning, "site not read", {{"site", site_.code}, {"reason", health.problem}});
     const absl::Status put = database_.Write([&](store::Session& session) { return PutHealth(session, site_.code, health); });

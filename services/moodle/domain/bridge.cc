@@ -270,7 +270,9 @@ struct BridgeParser::Impl {
     body = simdjson::validate_utf8(text) ? std::move(text) : RepairUtf8(text, repaired);
     body.reserve(body.size() + simdjson::SIMDJSON_PADDING);
     dom::element document;
-    if (auto error = Parse(outer, body.data(), body.size(), &document)) return NotOurs(simdjson::error_message(error));
+    if (auto error = Parse(outer, body.data(), body.size(), &document)) {
+      return WithReason(absl::InvalidArgumentError(absl::StrCat("bridge answer: ", simdjson::error_message(error))), "not_json");
+    }
     dom::object object;
     if (document.get(object)) return NotOurs("not an object");
     for (const auto& [key, value] : object) {

@@ -65,7 +65,7 @@ class BridgeParser {
   BridgeParser();
   ~BridgeParser();
   // `after` is the cursor the page was asked for. `keep_raw`: events carry their line for the full publication.
-  // InvalidArgument "protocol" when the answer as a whole is not one of this protocol; a bad line never is an error.
+  // InvalidArgument when the answer as a whole is unreadable ("not_json") or not of this protocol ("protocol"); a bad line never is.
   absl::StatusOr<PullPage> Pull(std::string body, int64_t after, bool keep_raw);
   absl::StatusOr<BridgeStatus> Status(std::string body);
   absl::StatusOr<ExportPage> Export(std::string body);

@@ -190,7 +190,8 @@ absl::Status CheckAnswer(int http_status, std::string_view content_type, std::st
   // An exception is a small object whose first keys are among these; a data answer of megabytes is not parsed twice.
   if (lead == '{' && body.size() < 64 * 1024) {
     const auto json = nlohmann::json::parse(body, nullptr, false);
-    if (json.is_discarded()) return fault("not_json", "broken JSON");
+    // What does not parse here (one byte that is no UTF-8 is enough) is the reader's to judge: it may save the rest.
+    if (json.is_discarded()) return body.substr(first, 12) == "{\"exception\"" ? fault("not_json", "broken JSON") : absl::OkStatus();
     const bool exception = json.contains("exception") || (json.contains("errorcode") && (json.contains("error") || json.contains("message")));
     if (exception) {
       std::string code = json.contains("errorcode") && json["errorcode"].is_string() ? SafeCode(json["errorcode"].get<std::string>()) : "unknown";

@@ -88,6 +88,11 @@ TEST_CASE("void functions answer null and that is an answer") {
   CHECK_FALSE(CheckAnswer(200, "", "", "{\"a\":1", absl::Now()).ok());
 }
 
+TEST_CASE("an answer with a byte that is no UTF-8 is left to its reader") {
+  CHECK(CheckAnswer(200, "", "", "{\"events\":\"\xff\"}", absl::Now()).ok());
+  CHECK_FALSE(CheckAnswer(200, "", "", "{\"exception\":\"\xff\"}", absl::Now()).ok());
+}
+
 TEST_CASE("an errorcode that is no identifier does not reach the logs as it came") {
   const absl::Status status = CheckAnswer(200, "", "", R"({"exception":"x","errorcode":"Awa Diop <a@example.org>","message":"m"})", absl::Now());
   CHECK(FaultOf(status).code == "AwaDiopaexampleorg");
