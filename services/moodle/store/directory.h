@@ -40,6 +40,13 @@ struct GivenActivity {
   int64_t grade_pass_milli = 0;
 };
 
+// How the directory and the site's core functions differ about who is enrolled in a course now.
+struct EnrolmentDifferences {
+  int64_t missing = 0;  // enrolled on the site, not here
+  int64_t stale = 0;    // open here, not enrolled on the site
+  int64_t open = 0;     // open here before
+};
+
 // The directory of all sites. Holds no state between calls: any number of threads and processes may use it, each in a transaction
 // of its own. What happened is kept as facts; what follows from them for each e is computed again for the people a call touches,
 // and published when it differs from what was published last.
@@ -61,6 +68,12 @@ class Directory : public DirectoryWriter {
   absl::Status GiveActivities(store::Session& session, std::string_view site, absl::Span<const GivenActivity> activities);
   // Roles that differ from the mapping ("5" -> learner), kept for the site.
   absl::Status GiveRoles(store::Session& session, std::string_view site, const std::map<std::string, CourseRole, std::less<>>& roles);
+
+  // Compares who is enrolled in a course now, as core functions say it (no dates, no status of a method): `active` = those who may enter.
+  // With `apply` the differences are mended from now on: who is missing gets an enrolment that begins now (or, in a course of which
+  // nobody's enrolment is known yet, on its first day), who is stale has all of theirs in the course closed.
+  absl::StatusOr<EnrolmentDifferences> ReconcileEnrolments(store::Session& session, std::string_view site, int64_t course,
+                                                           const std::set<int64_t>& active, bool apply);
 
   // Computes everything of a site again, in steps of `step` people, each in a transaction of its own: after the mapping changed.
   // `tell_again` publishes every state, also those that did not change: for a consumer that was added later.

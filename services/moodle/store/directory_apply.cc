@@ -70,6 +70,8 @@ void Enrol(DirectoryBatch& batch, const Occurrence& one, const Told& told, bool 
     person.AddMethodChange(method, {told.at_us, told.ord, ChangeKind::kDeleted});
     Stamp(told, 0, &method.seq, &method.pass);
     method.pass = -1;  // no pass looks for it any more
+    // What core functions told knows no method: it ends with the one that does.
+    if (MethodFacts* undated = person.FindMethod(event.course, kUndatedRow)) person.AddMethodChange(*undated, {told.at_us, told.ord, ChangeKind::kDeleted});
     return;
   }
   if (one.has_state) {

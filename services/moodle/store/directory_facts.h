@@ -24,6 +24,9 @@ namespace compagnon::moodle {
 inline constexpr int64_t kKindGroup = 0;
 inline constexpr int64_t kKindCohort = 1;
 
+// Row id of an enrolment that core functions showed: they tell that somebody is enrolled, not by which method or since when.
+inline constexpr int64_t kUndatedRow = 0;
+
 // When something was told: instants decide, then seq or id. `seq` is the bridge's (0 from a file), for the export's guard.
 struct Told {
   int64_t at_us = 0;

@@ -1,0 +1,199 @@
+#include <condition_variable>
+#include <cstdio>
+#include <limits>
+#include <mutex>
+#include <thread>
+
+#include <prometheus/gauge.h>
+
+#include "moodle/api/reconcile.h"
+#include "moodle/domain/local_day.h"
+#include "moodle/store/site_store.h"
+#include "platform/base/log.h"
+
+namespace compagnon::moodle {
+namespace {
+
+constexpr int64_t kNever = std::numeric_limits<int32_t>::min();
+constexpr absl::Duration kLease = absl::Minutes(10);
+
+struct Turn {
+  SiteConfig site;
+  int64_t day = 0;
+};
+
+class NightlyReconciler final : public Reconciler {
+ public:
+  NightlyReconciler(ReconcilerOptions options, int at_minutes, store::Database& database, Directory& directory, const TokenSeal& seal,
+                    std::shared_ptr<const DimensionMap> dimensions, Metrics& metrics, const Clock& clock, std::function<void()> wake)
+      : options_(std::move(options)), at_minutes_(at_minutes), database_(database), directory_(directory), seal_(seal),
+        dimensions_(std::move(dimensions)), metrics_(metrics), clock_(clock), wake_(std::move(wake)), thread_([this] { Run(); }) {}
+  ~NightlyReconciler() override { Stop(); }
+
+  void Stop() override {
+    {
+      std::lock_guard lock(mutex_);
+      stopped_ = true;
+    }
+    changed_.notify_all();
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  bool Alive() {
+    std::lock_guard lock(mutex_);
+    return !stopped_;
+  }
+
+  void Run() {
+    const ScopedLogModule module("moodle");
+    std::unique_lock lock(mutex_);
+    while (!stopped_) {
+      lock.unlock();
+      Look();
+      lock.lock();
+      changed_.wait_for(lock, absl::ToChronoMilliseconds(options_.look_every), [&] { return stopped_; });
+    }
+  }
+
+  void Look() {
+    std::vector<SiteRecord> sites;
+    const absl::Status listed = database_.Read([&](store::Session& session) -> absl::Status {
+      ASSIGN_OR_RETURN(sites, ListSites(session));
+      return absl::OkStatus();
+    });
+    if (!listed.ok()) return;
+    for (const SiteRecord& record : sites) {
+      absl::TimeZone zone;
+      if (record.config.url.empty() || !absl::LoadTimeZone(record.config.time_zone, &zone) || !Alive()) continue;
+      const absl::Time now = clock_.Now();
+      if (now < not_before_[record.config.code]) continue;
+      const int64_t day = LocalDayOf(absl::ToUnixMicros(now), zone);
+      bool ours = false;
+      const absl::Status claimed = database_.Write([&](store::Session& session) { return Claim(session, record, zone, now, &ours); });
+      if (!claimed.ok() || !ours) continue;
+      One(record.config, day);
+    }
+  }
+
+  absl::Status Claim(store::Session& session, const SiteRecord& record, const absl::TimeZone& zone, absl::Time now, bool* ours) {
+    *ours = false;
+    const store::Value make[] = {record.config.code, kNever};
+    RETURN_IF_ERROR(session
+                        .Execute("INSERT INTO reconcile_run (site, due_day, finished_us, differences, problem, owner, lease_until_us) "
+                                 "VALUES (:p1, :p2, 0, 0, '', '', 0) ON CONFLICT DO NOTHING",
+                                 make)
+                        .status());
+    int64_t done_day = 0;
+    const store::Value which[] = {record.config.code};
+    RETURN_IF_ERROR(session.Query("SELECT due_day FROM reconcile_run WHERE site = :p1", which, [&](const store::Row& row) {
+      done_day = row.Int(0);
+      return absl::OkStatus();
+    }));
+    // A site whose plugin answers is filled by its passes: its first comparison can wait for the night.
+    const bool first_of_bridge = done_day == kNever && !record.cursor.epoch.empty();
+    if (!ReconciliationDue(now, zone, at_minutes_, first_of_bridge ? LocalDayOf(absl::ToUnixMicros(now), zone) - 1 : done_day)) return absl::OkStatus();
+    const store::Value claim[] = {record.config.code, options_.holder, absl::ToUnixMicros(now), absl::ToUnixMicros(now + kLease)};
+    ASSIGN_OR_RETURN(const int64_t rows, session.Execute("UPDATE reconcile_run SET owner = :p2, lease_until_us = :p4 WHERE site = :p1 AND "
+                                                         "(owner = '' OR owner = :p2 OR lease_until_us <= :p3)",
+                                                         claim));
+    *ours = rows == 1;
+    return absl::OkStatus();
+  }
+
+  void One(const SiteConfig& site, int64_t day) {
+    const absl::Time start = clock_.Now();
+    absl::Time renewed = start;
+    const auto alive = [&] {
+      if (clock_.Now() - renewed > kLease / 4) {
+        renewed = clock_.Now();
+        const store::Value params[] = {site.code, options_.holder, absl::ToUnixMicros(renewed + kLease)};
+        int64_t rows = 0;
+        const absl::Status status = database_.Write([&](store::Session& session) -> absl::Status {
+          ASSIGN_OR_RETURN(rows, session.Execute("UPDATE reconcile_run SET lease_until_us = :p3 WHERE site = :p1 AND owner = :p2", params));
+          return absl::OkStatus();
+        });
+        if (!status.ok() || rows != 1) return false;
+      }
+      return Alive();
+    };
+    absl::StatusOr<Reconciliation> done = absl::CancelledError("");
+    auto token = seal_.Unseal(site.code, site.sealed_token);
+    if (token.ok()) {
+      WsOptions ws;
+      ws.url = site.url;
+      ws.token = *token;
+      ws.allow_private_addresses = options_.allow_private_addresses;
+      const std::unique_ptr<WsClient> client = NewWsClient(std::move(ws), clock_);
+      const std::set<std::string> fields = dimensions_->Of(site.code).PersonFields();
+      done = ReconcileSite(*client, database_, directory_, site.code, fields, clock_, alive);
+    } else {
+      done = token.status();
+    }
+    if (absl::IsCancelled(done.status())) return;
+    const std::string problem = done.ok() ? "" : ReasonOf(done.status()).empty() ? "failed" : ReasonOf(done.status());
+    const int64_t differences = done.ok() ? done->missing + done->stale : 0;
+    const store::Value result[] = {site.code, options_.holder, done.ok() ? day : kNever, absl::ToUnixMicros(clock_.Now()), differences, problem};
+    // A failed run leaves the day open, so that the next look takes it up again.
+    const absl::Status kept = database_.Write([&](store::Session& session) {
+      return session
+          .Execute("UPDATE reconcile_run SET due_day = CASE WHEN :p6 = '' THEN :p3 ELSE due_day END, finished_us = :p4, differences = :p5, problem = :p6, "
+                   "owner = '', lease_until_us = 0 WHERE site = :p1 AND owner = :p2",
+                   result)
+          .status();
+    });
+    if (!done.ok() || !kept.ok()) not_before_[site.code] = clock_.Now() + options_.try_again;
+    wake_();
+    metrics_.Gauge("compagnon_moodle_reconcile_differences", "Enrolments on which the directory and the site's core functions differed last night.",
+                   {{"site", site.code}})
+        .Set(static_cast<double>(differences));
+    Log(done.ok() ? LogLevel::kInfo : LogLevel::kWarning, done.ok() ? "site reconciled" : "site not reconciled",
+        {{"site", site.code}, {"differences", differences}, {"seconds", absl::ToDoubleSeconds(clock_.Now() - start)}, {"reason", std::string_view(problem)}});
+  }
+
+  const ReconcilerOptions options_;
+  const int at_minutes_;
+  store::Database& database_;
+  Directory& directory_;
+  const TokenSeal& seal_;
+  const std::shared_ptr<const DimensionMap> dimensions_;
+  Metrics& metrics_;
+  const Clock& clock_;
+  const std::function<void()> wake_;
+  std::map<std::string, absl::Time> not_before_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stopped_ = false;
+  std::thread thread_;
+};
+
+}  // namespace
+
+absl::StatusOr<int> MinutesOfDay(const std::string& text) {
+  int hours = 0, minutes = 0, used = 0;
+  if (text.size() != 5 || std::sscanf(text.c_str(), "%2d:%2d%n", &hours, &minutes, &used) != 2 || used != 5 || hours < 0 || hours > 23 ||
+      minutes < 0 || minutes > 59) {
+    return absl::InvalidArgumentError("a time of day such as 02:30 was expected");
+  }
+  return hours * 60 + minutes;
+}
+
+bool ReconciliationDue(absl::Time now, const absl::TimeZone& zone, int at_minutes, int64_t done_day) {
+  if (done_day == kNever) return true;
+  const int64_t now_us = absl::ToUnixMicros(now);
+  const int32_t today = LocalDayOf(now_us, zone);
+  if (done_day >= today) return false;
+  // On a night that skips the hour the run is due once the clock has jumped past it.
+  const absl::CivilSecond local = zone.At(now).cs;
+  return local.hour() * 60 + local.minute() >= at_minutes;
+}
+
+absl::StatusOr<std::unique_ptr<Reconciler>> StartReconciler(ReconcilerOptions options, store::Database& database, Directory& directory, const TokenSeal& seal,
+                                                            std::shared_ptr<const DimensionMap> dimensions, Metrics& metrics, const Clock& clock,
+                                                            std::function<void()> wake) {
+  ASSIGN_OR_RETURN(const int at_minutes, MinutesOfDay(options.at));
+  return std::make_unique<NightlyReconciler>(std::move(options), at_minutes, database, directory, seal, std::move(dimensions), metrics, clock,
+                                             std::move(wake));
+}
+
+}  // namespace compagnon::moodle
