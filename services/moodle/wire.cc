@@ -7,6 +7,7 @@
 #include "moodle/api/dimensions_file.h"
 #include "moodle/api/directory_rpc.h"
 #include "moodle/api/poller.h"
+#include "moodle/api/reconcile.h"
 #include "moodle/api/sites_rpc.h"
 #include "moodle/store/directory.h"
 #include "moodle/store/migrations.h"
@@ -34,6 +35,7 @@ class MoodleModule final : public Module {
     ASSIGN_OR_RETURN(TokenSeal seal, TokenSeal::Open(config.moodle.key_file, config.data_dir));
     seal_ = std::make_unique<TokenSeal>(std::move(seal));
     ASSIGN_OR_RETURN(std::shared_ptr<const DimensionMap> dimensions, LoadDimensions(config));
+    dimensions_ = dimensions;
     directory_ = std::make_unique<Directory>(DirectoryOptions{.clock = parts_.clock, .dimensions = std::move(dimensions)});
     sites_ = NewSitesService(*database_, *parts_.guard);
     directory_service_ = NewDirectoryService(*database_, *parts_.guard);
@@ -52,6 +54,12 @@ class MoodleModule final : public Module {
     options.link.poll_active = absl::Milliseconds(config.moodle.poll_active_ms);
     options.link.poll_idle = absl::Milliseconds(config.moodle.poll_idle_ms);
     poller_ = StartPoller(std::move(options), *database_, *directory_, *seal_, *parts_.metrics, *parts_.clock, [relay = relay_.get()] { relay->Wake(); });
+    ReconcilerOptions nightly;
+    nightly.at = config.moodle.reconcile_at;
+    nightly.holder = NewUuidV7(parts_.clock->Now());
+    nightly.allow_private_addresses = config.moodle.allow_private_addresses;
+    ASSIGN_OR_RETURN(reconciler_, StartReconciler(std::move(nightly), *database_, *directory_, *seal_, dimensions_, *parts_.metrics, *parts_.clock,
+                                                  [relay = relay_.get()] { relay->Wake(); }));
     return absl::OkStatus();
   }
 
@@ -64,6 +72,7 @@ class MoodleModule final : public Module {
     // The poller first: what it committed last is still relayed before the relay stops.
     if (poller_ != nullptr) poller_->Stop();
     poller_.reset();
+    reconciler_.reset();
     if (relay_ != nullptr) relay_->Stop();
   }
 
@@ -71,11 +80,13 @@ class MoodleModule final : public Module {
   const Parts parts_;
   std::unique_ptr<store::Database> database_;
   std::unique_ptr<TokenSeal> seal_;
+  std::shared_ptr<const DimensionMap> dimensions_;
   std::unique_ptr<Directory> directory_;
   std::unique_ptr<grpc::Service> sites_;
   std::unique_ptr<grpc::Service> directory_service_;
   std::unique_ptr<bus::OutboxRelay> relay_;
   std::unique_ptr<Poller> poller_;
+  std::unique_ptr<Reconciler> reconciler_;
 };
 
 }  // namespace

@@ -136,7 +136,6 @@ class SiteReconciliation {
       auto answer = Ask("core_enrol_get_enrolled_users", {{"courseid", course}, {"options", Options(from, false)}}, json::value_t::array);
       if (Skippable(answer.status())) {
         // Nothing is known about this course tonight: neither its people nor that it has none.
-        unseen_.insert(course);
         skipped_.insert({"role_assignments", "group_members", "groups"});
         return absl::OkStatus();
       }
@@ -276,7 +275,6 @@ class SiteReconciliation {
   std::map<int64_t, int64_t> courses_;
   std::map<int64_t, std::set<int64_t>> active_;
   std::map<int64_t, EnrolmentDifferences> counted_;
-  std::set<int64_t> unseen_;
   std::set<std::string, std::less<>> skipped_;
 };
 

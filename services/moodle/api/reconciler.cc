@@ -14,13 +14,8 @@
 namespace compagnon::moodle {
 namespace {
 
-constexpr int64_t kNever = std::numeric_limits<int32_t>::min();
+constexpr int64_t kNotYet = std::numeric_limits<int32_t>::min();
 constexpr absl::Duration kLease = absl::Minutes(10);
-
-struct Turn {
-  SiteConfig site;
-  int64_t day = 0;
-};
 
 class NightlyReconciler final : public Reconciler {
  public:
@@ -48,11 +43,11 @@ class NightlyReconciler final : public Reconciler {
   void Run() {
     const ScopedLogModule module("moodle");
     std::unique_lock lock(mutex_);
-    while (!stopped_) {
+    // Waits before it looks: by then the poller knows which sites have the plugin.
+    while (!changed_.wait_for(lock, absl::ToChronoMilliseconds(options_.look_every), [&] { return stopped_; })) {
       lock.unlock();
       Look();
       lock.lock();
-      changed_.wait_for(lock, absl::ToChronoMilliseconds(options_.look_every), [&] { return stopped_; });
     }
   }
 
@@ -78,7 +73,9 @@ class NightlyReconciler final : public Reconciler {
 
   absl::Status Claim(store::Session& session, const SiteRecord& record, const absl::TimeZone& zone, absl::Time now, bool* ours) {
     *ours = false;
-    const store::Value make[] = {record.config.code, kNever};
+    // A site whose plugin answers is filled by its passes: its first comparison can wait for the next night.
+    const int64_t first = record.cursor.epoch.empty() ? kNotYet : LocalDayOf(absl::ToUnixMicros(now), zone);
+    const store::Value make[] = {record.config.code, first};
     RETURN_IF_ERROR(session
                         .Execute("INSERT INTO reconcile_run (site, due_day, finished_us, differences, problem, owner, lease_until_us) "
                                  "VALUES (:p1, :p2, 0, 0, '', '', 0) ON CONFLICT DO NOTHING",
@@ -90,9 +87,7 @@ class NightlyReconciler final : public Reconciler {
       done_day = row.Int(0);
       return absl::OkStatus();
     }));
-    // A site whose plugin answers is filled by its passes: its first comparison can wait for the night.
-    const bool first_of_bridge = done_day == kNever && !record.cursor.epoch.empty();
-    if (!ReconciliationDue(now, zone, at_minutes_, first_of_bridge ? LocalDayOf(absl::ToUnixMicros(now), zone) - 1 : done_day)) return absl::OkStatus();
+    if (!ReconciliationDue(now, zone, at_minutes_, done_day)) return absl::OkStatus();
     const store::Value claim[] = {record.config.code, options_.holder, absl::ToUnixMicros(now), absl::ToUnixMicros(now + kLease)};
     ASSIGN_OR_RETURN(const int64_t rows, session.Execute("UPDATE reconcile_run SET owner = :p2, lease_until_us = :p4 WHERE site = :p1 AND "
                                                          "(owner = '' OR owner = :p2 OR lease_until_us <= :p3)",
@@ -133,7 +128,7 @@ class NightlyReconciler final : public Reconciler {
     if (absl::IsCancelled(done.status())) return;
     const std::string problem = done.ok() ? "" : ReasonOf(done.status()).empty() ? "failed" : ReasonOf(done.status());
     const int64_t differences = done.ok() ? done->missing + done->stale : 0;
-    const store::Value result[] = {site.code, options_.holder, done.ok() ? day : kNever, absl::ToUnixMicros(clock_.Now()), differences, problem};
+    const store::Value result[] = {site.code, options_.holder, done.ok() ? day : kNotYet, absl::ToUnixMicros(clock_.Now()), differences, problem};
     // A failed run leaves the day open, so that the next look takes it up again.
     const absl::Status kept = database_.Write([&](store::Session& session) {
       return session
@@ -179,7 +174,7 @@ absl::StatusOr<int> MinutesOfDay(const std::string& text) {
 }
 
 bool ReconciliationDue(absl::Time now, const absl::TimeZone& zone, int at_minutes, int64_t done_day) {
-  if (done_day == kNever) return true;
+  if (done_day == kNotYet) return true;
   const int64_t now_us = absl::ToUnixMicros(now);
   const int32_t today = LocalDayOf(now_us, zone);
   if (done_day >= today) return false;
