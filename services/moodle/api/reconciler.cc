@@ -29,6 +29,7 @@ class NightlyReconciler final : public Reconciler {
     {
       std::lock_guard lock(mutex_);
       stopped_ = true;
+      if (client_ != nullptr) client_->Cancel();
     }
     changed_.notify_all();
     if (thread_.joinable()) thread_.join();
@@ -38,6 +39,12 @@ class NightlyReconciler final : public Reconciler {
   bool Alive() {
     std::lock_guard lock(mutex_);
     return !stopped_;
+  }
+
+  // The client that Stop() has to interrupt.
+  void InHand(WsClient* client) {
+    std::lock_guard lock(mutex_);
+    client_ = client;
   }
 
   void Run() {
@@ -121,11 +128,13 @@ class NightlyReconciler final : public Reconciler {
       ws.allow_private_addresses = options_.allow_private_addresses;
       const std::unique_ptr<WsClient> client = NewWsClient(std::move(ws), clock_);
       const std::set<std::string> fields = dimensions_->Of(site.code).PersonFields();
+      InHand(client.get());
       done = ReconcileSite(*client, database_, directory_, site.code, fields, clock_, alive);
+      InHand(nullptr);
     } else {
       done = token.status();
     }
-    if (absl::IsCancelled(done.status())) return;
+    if (absl::IsCancelled(done.status()) || !Alive()) return;
     const std::string problem = done.ok() ? "" : ReasonOf(done.status()).empty() ? "failed" : ReasonOf(done.status());
     const int64_t differences = done.ok() ? done->missing + done->stale : 0;
     const store::Value result[] = {site.code, options_.holder, done.ok() ? day : kNotYet, absl::ToUnixMicros(clock_.Now()), differences, problem};
@@ -159,6 +168,7 @@ class NightlyReconciler final : public Reconciler {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool stopped_ = false;
+  WsClient* client_ = nullptr;
   std::thread thread_;
 };
 
