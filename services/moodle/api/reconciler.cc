@@ -1,5 +1,4 @@
 #include <condition_variable>
-#include <cstdio>
 #include <limits>
 #include <mutex>
 #include <thread>
@@ -175,11 +174,11 @@ class NightlyReconciler final : public Reconciler {
 }  // namespace
 
 absl::StatusOr<int> MinutesOfDay(const std::string& text) {
-  int hours = 0, minutes = 0, used = 0;
-  if (text.size() != 5 || std::sscanf(text.c_str(), "%2d:%2d%n", &hours, &minutes, &used) != 2 || used != 5 || hours < 0 || hours > 23 ||
-      minutes < 0 || minutes > 59) {
-    return absl::InvalidArgumentError("a time of day such as 02:30 was expected");
-  }
+  const auto digit = [&](size_t at) { return text[at] >= '0' && text[at] <= '9' ? text[at] - '0' : 100; };
+  const bool shaped = text.size() == 5 && text[2] == ':';
+  const int hours = shaped ? digit(0) * 10 + digit(1) : 99;
+  const int minutes = shaped ? digit(3) * 10 + digit(4) : 99;
+  if (hours > 23 || minutes > 59) return absl::InvalidArgumentError("a time of day such as 02:30 was expected");
   return hours * 60 + minutes;
 }
 
