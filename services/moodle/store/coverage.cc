@@ -78,9 +78,9 @@ absl::Status PublishCoverage(store::Session& session, std::string_view site) {
     std::string text;
     for (const CoverageSpan& span : spans) text += fmt::format("{} {} {}\n", span.source, span.from_us, span.to_us);
     for (const event::v1::CoverageState::Mark& mark : state.marks()) {
-      const int64_t own = mark.stream() == "site" ? own_positions : 0;
-      text += fmt::format("{} {} {}\n", mark.stream(), mark.pos() + own, mark.events() + own);
+      if (mark.stream() != "site") text += fmt::format("{} {} {}\n", mark.stream(), mark.pos(), mark.events());
     }
+    text += fmt::format("site {}\n", last_pos + own_positions);
     return text;
   };
   std::string before;
