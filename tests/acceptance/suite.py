@@ -179,10 +179,10 @@ class Suite:
         return self
 
     def launch(self, name):
-        log = open(self.folder / f"{name}.log", "ab")
         modules = [] if name == "all" else [name]
-        self.processes[name] = subprocess.Popen([str(COMPAGNON), "--config", str(self.config(name)), "serve", *modules], stdout=log, stderr=log,
-                                                stdin=subprocess.DEVNULL, cwd=self.folder)
+        with open(self.folder / f"{name}.log", "ab") as log:
+            self.processes[name] = subprocess.Popen([str(COMPAGNON), "--config", str(self.config(name)), "serve", *modules], stdout=log, stderr=log,
+                                                    stdin=subprocess.DEVNULL, cwd=self.folder)
 
     def wait_ready(self, name, seconds=60, every=0.1):
         def ready():
@@ -320,3 +320,42 @@ class Browser:
 def json_lines(path):
     with open(path, encoding="utf-8") as file:
         return [json.loads(line) for line in file]
+
+
+class Double:
+    """The simulated Moodle of a test, and its control endpoint."""
+
+    def __init__(self, folder, sites="sn1:Plateforme Sénégal:Africa/Dakar", learners=60, weeks=8, seed=1, backlog=0, live_rate=0, extra=()):
+        folder.mkdir(parents=True, exist_ok=True)
+        ready = folder / "moodle.json"
+        ready.unlink(missing_ok=True)
+        self.log = open(folder / "moodle.log", "ab")
+        self.process = subprocess.Popen([str(DOUBLE), "--port", "0", "--sites", sites, "--learners", str(learners), "--weeks", str(weeks), "--seed",
+                                         str(seed), "--backlog", str(backlog), "--live-rate", str(live_rate), "--ready-file", str(ready), *extra],
+                                        stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
+        wait_until("the simulated Moodle answers", lambda: ready.exists() and ready.read_text().strip().endswith("}"))
+        said = json.loads(ready.read_text())
+        self.port, self.sites = said["port"], {site["code"]: site for site in said["sites"]}
+
+    def control(self, action, **parameters):
+        url = f"http://127.0.0.1:{self.port}/control/{action}?{urllib.parse.urlencode(parameters)}"
+        with urllib.request.urlopen(urllib.request.Request(url, data=b"", method="POST"), timeout=60) as answer:
+            body = answer.read().decode("utf-8")
+        try:
+            return json.loads(body)
+        except ValueError:
+            return body
+
+    def add_to(self, suite, code):
+        site = self.sites[code]
+        token = suite._secret(f"{code}.token", site["token"])
+        suite.cli("site", "add", "--code", code, "--title", site["title"], "--url", site["url"], "--time-zone", site["zone"], "--token-file", token)
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()

@@ -23,14 +23,22 @@ constexpr int kEstablished = 1;  // TCP_ESTABLISHED of the kernel
 constexpr int kCloseWait = 8;
 
 struct Connection {
-  int fd;  // our own duplicate
+  int fd;  // the listener's own
   uint64_t inode;
   uint64_t sent, received;
   absl::Duration silent;
 };
 
-// Fills `connection` when `fd`, a duplicate, is a TCP connection accepted on `port`.
+// The socket behind a descriptor's number, 0 when it is none (any more).
+uint64_t SocketBehind(int fd) {
+  struct stat status {};
+  return fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode) ? status.st_ino : 0;
+}
+
+// Fills `connection` when `fd` is a TCP connection accepted on `port`.
 bool Inspect(int fd, int port, Connection* connection) {
+  const uint64_t inode = SocketBehind(fd);
+  if (inode == 0) return false;
   sockaddr_storage address{};
   socklen_t size = sizeof address;
   if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return false;
@@ -45,10 +53,7 @@ bool Inspect(int fd, int port, Connection* connection) {
   size = sizeof info;
   if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return false;
   if (info.tcpi_state != kEstablished && info.tcpi_state != kCloseWait) return false;
-  struct stat status{};
-  if (fstat(fd, &status) != 0) return false;
-  *connection = {fd, status.st_ino, info.tcpi_bytes_acked, info.tcpi_bytes_received,
-                 absl::Milliseconds(info.tcpi_last_data_sent)};
+  *connection = {fd, inode, info.tcpi_bytes_acked, info.tcpi_bytes_received, absl::Milliseconds(info.tcpi_last_data_sent)};
   return true;
 }
 
@@ -85,16 +90,10 @@ int ConnectionGuard::Sweep() {
   while (const dirent* entry = readdir(directory)) {
     const int number = std::atoi(entry->d_name);
     if (entry->d_name[0] == '.' || number == dirfd(directory)) continue;
-    // The descriptor belongs to the listener and may be closed and given to another file at any moment. A duplicate stays
-    // what it is: it is looked at and shut down, never the number.
-    const int duplicate = fcntl(number, F_DUPFD_CLOEXEC, 3);
-    if (duplicate < 0) continue;
+    // Looked at in place, never duplicated: closing a duplicate of a database's descriptor would drop every POSIX lock this
+    // process holds on the file, and with them SQLite's protection.
     Connection connection;
-    if (Inspect(duplicate, options_.port, &connection)) {
-      open.push_back(connection);
-    } else {
-      close(duplicate);
-    }
+    if (Inspect(number, options_.port, &connection)) open.push_back(connection);
   }
   closedir(directory);
 
@@ -109,13 +108,14 @@ int ConnectionGuard::Sweep() {
     if (connection.sent != seen.sent) seen = {connection.sent, connection.received};
     const bool flooding = connection.received - seen.received_at_answer > options_.unanswered_bytes;
     if (i < excess || connection.silent > options_.silence || flooding) {
-      // Both directions: the listener's pending read or write then ends with an error and it frees the connection.
+      // The number belongs to the listener, which may have closed it since and given it to another file: look again. Both
+      // directions: the listener's pending read or write then ends with an error and it frees the connection.
+      if (SocketBehind(connection.fd) != connection.inode) continue;
       shutdown(connection.fd, SHUT_RDWR);
       ++shut;
     } else {
       still[connection.inode] = seen;
     }
-    close(connection.fd);
   }
   seen_ = std::move(still);
   return shut;
