@@ -22,7 +22,8 @@ namespace {
 
 // Partitions are made this many months ahead; months further away are made when an event needs them.
 constexpr int32_t kMonthsAhead = 2;
-// A pass that took long is followed by this many times as long a rest, so that counting never takes the machine from ingest.
+// A pass that took long is followed by this many times as long a rest, so that counting never takes the machine from
+// ingest.
 constexpr int kRestPerWork = 2;
 
 class AnalyticsModule final : public Module {
@@ -87,10 +88,14 @@ class AnalyticsModule final : public Module {
 
   void CountForEver() {
     const ScopedLogModule module("analytics");
-    prometheus::Histogram& seconds = parts_.metrics->Seconds("compagnon_analytics_recompute_seconds", "Time of a pass that counted something.");
-    prometheus::Counter& courses = parts_.metrics->Counter("compagnon_analytics_courses_counted_total", "Courses counted again.");
-    prometheus::Counter& cells = parts_.metrics->Counter("compagnon_analytics_cells_changed_total", "Cells that changed.");
-    prometheus::Counter& failures = parts_.metrics->Counter("compagnon_analytics_recompute_failures_total", "Passes that failed and are tried again.");
+    prometheus::Histogram& seconds =
+        parts_.metrics->Seconds("compagnon_analytics_recompute_seconds", "Time of a pass that counted something.");
+    prometheus::Counter& courses =
+        parts_.metrics->Counter("compagnon_analytics_courses_counted_total", "Courses counted again.");
+    prometheus::Counter& cells =
+        parts_.metrics->Counter("compagnon_analytics_cells_changed_total", "Cells that changed.");
+    prometheus::Counter& failures = parts_.metrics->Counter("compagnon_analytics_recompute_failures_total",
+                                                            "Passes that failed and are tried again.");
     const absl::Duration pause = absl::Milliseconds(std::max(10, parts_.config->analytics.recompute_ms));
     absl::Duration rest = pause;
     while (Sleep(pause, rest)) {
@@ -101,7 +106,8 @@ class AnalyticsModule final : public Module {
       rest = std::max(pause, took * kRestPerWork);
       if (!report.ok()) {
         failures.Increment();
-        Log(LogLevel::kError, "figures were not brought up to date", {{"code", absl::StatusCodeToString(report.status().code())}});
+        Log(LogLevel::kError, "figures were not brought up to date",
+            {{"code", absl::StatusCodeToString(report.status().code())}});
         rest = std::max(rest, absl::Seconds(1));
         continue;
       }
@@ -109,18 +115,24 @@ class AnalyticsModule final : public Module {
       courses.Increment(static_cast<double>(report->courses));
       cells.Increment(static_cast<double>(report->cells));
       for (const auto& [site, watermark_us] : report->watermarks) {
-        parts_.metrics->Gauge("compagnon_analytics_watermark_timestamp_seconds", "T: up to when the site is known.", {{"site", site}})
+        parts_.metrics
+            ->Gauge("compagnon_analytics_watermark_timestamp_seconds", "T: up to when the site is known.",
+                    {{"site", site}})
             .Set(static_cast<double>(watermark_us / 1000000));
       }
     }
   }
 
-  // Rests; false when the module stops. Other processes may take events too, so that a pass comes now and then even unasked.
+  // Rests; false when the module stops. Other processes may take events too, so that a pass comes now and then even
+  // unasked.
   bool Sleep(absl::Duration pause, absl::Duration rest) {
     absl::MutexLock lock(&mutex_);
     mutex_.AwaitWithTimeout(absl::Condition(&stopping_), rest);
     if (!stopping_ && !woken_) {
-      mutex_.AwaitWithTimeout(absl::Condition(+[](AnalyticsModule* m) ABSL_NO_THREAD_SAFETY_ANALYSIS { return m->stopping_ || m->woken_; }, this), pause);
+      mutex_.AwaitWithTimeout(
+          absl::Condition(
+              +[](AnalyticsModule* m) ABSL_NO_THREAD_SAFETY_ANALYSIS { return m->stopping_ || m->woken_; }, this),
+          pause);
     }
     woken_ = false;
     return !stopping_;

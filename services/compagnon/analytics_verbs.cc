@@ -20,9 +20,13 @@ absl::StatusOr<std::unique_ptr<store::Database>> Open(const Invocation& invocati
 
 void AddAnalyticsVerbs(CLI::App& app, Invocation& invocation) {
   const auto name = std::make_shared<std::string>();
-  CLI::App* figures = app.add_subcommand("figures", invocation.Say("écrit en CSV les indicateurs d’un site, d’une session de cours ou d’une cohorte",
-                                                                   "writes the figures of a site, a course or a cohort as CSV"));
-  figures->add_option("name", *name, invocation.Say("sites/CODE, sites/CODE/courses/ID ou …/cohorts/COHORTE", "sites/CODE, sites/CODE/courses/ID or .../cohorts/COHORT"))
+  CLI::App* figures = app.add_subcommand(
+      "figures", invocation.Say("écrit en CSV les indicateurs d’un site, d’une session de cours ou d’une cohorte",
+                                "writes the figures of a site, a course or a cohort as CSV"));
+  figures
+      ->add_option("name", *name,
+                   invocation.Say("sites/CODE, sites/CODE/courses/ID ou …/cohorts/COHORTE",
+                                  "sites/CODE, sites/CODE/courses/ID or .../cohorts/COHORT"))
       ->required()
       ->type_name("NAME");
   figures->callback([&invocation, name] {
@@ -36,8 +40,12 @@ void AddAnalyticsVerbs(CLI::App& app, Invocation& invocation) {
   });
 
   const auto across_runs = std::make_shared<bool>(false);
-  CLI::App* digest = app.add_subcommand("digest", invocation.Say("dit l’empreinte de chaque couche de données d’analytics", "tells the digest of each layer of analytics' data"));
-  digest->add_flag("--across-runs", *across_runs, invocation.Say("sans les pseudonymes, pour comparer deux installations", "without pseudonyms, to compare two suites"));
+  CLI::App* digest =
+      app.add_subcommand("digest", invocation.Say("dit l’empreinte de chaque couche de données d’analytics",
+                                                  "tells the digest of each layer of analytics' data"));
+  digest->add_flag("--across-runs", *across_runs,
+                   invocation.Say("sans les pseudonymes, pour comparer deux installations",
+                                  "without pseudonyms, to compare two suites"));
   digest->callback([&invocation, across_runs] {
     invocation.run = [&invocation, across_runs]() -> absl::Status {
       ASSIGN_OR_RETURN(const std::unique_ptr<store::Database> database, Open(invocation));
@@ -48,7 +56,9 @@ void AddAnalyticsVerbs(CLI::App& app, Invocation& invocation) {
   });
 
   const auto site = std::make_shared<std::string>();
-  CLI::App* rebuild = app.add_subcommand("rebuild", invocation.Say("fait recompter les indicateurs d’un site depuis les événements bruts", "has the figures of a site counted again from its raw events"));
+  CLI::App* rebuild = app.add_subcommand(
+      "rebuild", invocation.Say("fait recompter les indicateurs d’un site depuis les événements bruts",
+                                "has the figures of a site counted again from its raw events"));
   rebuild->add_option("site", *site, invocation.Say("code du site", "code of the site"))->required()->type_name("SITE");
   rebuild->callback([&invocation, site] {
     invocation.run = [&invocation, site]() -> absl::Status {

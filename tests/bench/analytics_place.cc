@@ -19,10 +19,14 @@ using namespace analytics;
 
 namespace {
 
-const std::vector<std::string> kNames = {"\\core\\event\\course_viewed",           "\\mod_forum\\event\\course_module_viewed",
-                                         "\\mod_forum\\event\\discussion_viewed",  "\\mod_quiz\\event\\attempt_submitted",
-                                         "\\mod_page\\event\\course_module_viewed", "\\mod_resource\\event\\course_module_viewed",
-                                         "\\mod_assign\\event\\assessable_submitted", "\\mod_book\\event\\chapter_viewed"};
+const std::vector<std::string> kNames = {"\\core\\event\\course_viewed",
+                                         "\\mod_forum\\event\\course_module_viewed",
+                                         "\\mod_forum\\event\\discussion_viewed",
+                                         "\\mod_quiz\\event\\attempt_submitted",
+                                         "\\mod_page\\event\\course_module_viewed",
+                                         "\\mod_resource\\event\\course_module_viewed",
+                                         "\\mod_assign\\event\\assessable_submitted",
+                                         "\\mod_book\\event\\chapter_viewed"};
 
 EventBatch Zone() {
   EventBatch batch;
@@ -93,7 +97,8 @@ void Site::MakeDay() {
     }
   }
   ++day_;
-  std::sort(ready_.begin() + static_cast<int64_t>(from), ready_.end(), [](const Activity& a, const Activity& b) { return a.occurred_us < b.occurred_us; });
+  std::sort(ready_.begin() + static_cast<int64_t>(from), ready_.end(),
+            [](const Activity& a, const Activity& b) { return a.occurred_us < b.occurred_us; });
 }
 
 Place::Place(store::Dialect dialect) {
@@ -118,7 +123,8 @@ Place::Place(store::Dialect dialect) {
 
 Place::~Place() {
   if (options.dialect == store::Dialect::kPostgresql) {
-    database->Write([&](store::Session& s) { return s.Execute("DROP SCHEMA " + options.schema + " CASCADE").status(); }).IgnoreError();
+    database->Write([&](store::Session& s) { return s.Execute("DROP SCHEMA " + options.schema + " CASCADE").status(); })
+        .IgnoreError();
   }
   ingest.reset();
   database.reset();
@@ -131,7 +137,8 @@ double Place::Take(const std::vector<EventBatch>& batches, int64_t expected_new)
   const double seconds = Seconds([&] {
     for (const EventBatch& batch : batches) taken += Need(ingest->Take(batch, absl::FromUnixSeconds(1800000000))).taken;
   });
-  if (taken != expected_new) Need(absl::InternalError(fmt::format("{} events were taken, not {}", taken, expected_new)));
+  if (taken != expected_new)
+    Need(absl::InternalError(fmt::format("{} events were taken, not {}", taken, expected_new)));
   return seconds;
 }
 

@@ -34,8 +34,8 @@ double Seconds(const std::function<void()>& work);
 int64_t PersonOf(int64_t learner);
 int64_t CourseOf(int64_t learner);
 
-// Days of a site: kCourses courses of 400 learners; a third of them comes on a day, in sessions of about five events. In the order of
-// time, positions dense from 1, the same in every run.
+// Days of a site: kCourses courses of 400 learners; a third of them comes on a day, in sessions of about five events.
+// In the order of time, positions dense from 1, the same in every run.
 class Site {
  public:
   std::vector<analytics::EventBatch> Next(size_t events);

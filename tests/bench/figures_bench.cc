@@ -1,5 +1,5 @@
-// Figures of a site of 60 courses and 24,000 learners: counting all of it, counting what some events touched, and reading it. Prints
-// JSON lines; ratio is value / limit.
+// Figures of a site of 60 courses and 24,000 learners: counting all of it, counting what some events touched, and
+// reading it. Prints JSON lines; ratio is value / limit.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -47,8 +47,17 @@ EventBatch Directory(int64_t pos) {
     batch.courses.push_back(state);
   }
   for (int64_t learner = 1; learner <= kLearners; ++learner) {
-    batch.enrolments.push_back({0, ++pos, PersonOf(learner), CourseOf(learner), true, "", kSexes[learner % 3], kAges[learner % 4],
-                                kCountries[learner % 7 % 8], "", {{kFirstDay * kDayUs, kNever}}});
+    batch.enrolments.push_back({0,
+                                ++pos,
+                                PersonOf(learner),
+                                CourseOf(learner),
+                                true,
+                                "",
+                                kSexes[learner % 3],
+                                kAges[learner % 4],
+                                kCountries[learner % 7 % 8],
+                                "",
+                                {{kFirstDay * kDayUs, kNever}}});
   }
   return batch;
 }
@@ -80,7 +89,8 @@ void Bench(store::Dialect dialect, size_t events) {
     std::vector<EventBatch> batches = site.Next(kBatch);
     for (size_t part = 0; part < 10; ++part) {
       EventBatch batch = batches[0];
-      batch.activities.assign(batches[0].activities.begin() + part * 500, batches[0].activities.begin() + (part + 1) * 500);
+      batch.activities.assign(batches[0].activities.begin() + part * 500,
+                              batches[0].activities.begin() + (part + 1) * 500);
       Need(place.ingest->Take(batch, now).status());
       if (part > 0) continue;  // the rest of the batch only makes time go by
       Need(place.ingest->Take(Coverage(++pos, batch.activities.back().occurred_us + 1), now).status());
@@ -93,10 +103,15 @@ void Bench(store::Dialect dialect, size_t events) {
 
   std::vector<double> queries, cohorts, learners;
   for (int i = 0; i < 60; ++i) {
-    queries.push_back(Seconds([&] { Need(reader.Query({{"bench", 1 + i % kCourses, std::nullopt}, {}, {true, true, true}, true}).status()); }));
-    learners.push_back(Seconds([&] { Need(reader.Learners({"bench", 1 + i % kCourses, std::nullopt}, std::nullopt, 200).status()); }));
+    queries.push_back(Seconds([&] {
+      Need(reader.Query({{"bench", 1 + i % kCourses, std::nullopt}, {}, {true, true, true}, true}).status());
+    }));
+    learners.push_back(Seconds([&] {
+      Need(reader.Learners({"bench", 1 + i % kCourses, std::nullopt}, std::nullopt, 200).status());
+    }));
   }
-  for (int i = 0; i < 20; ++i) cohorts.push_back(Seconds([&] { Need(reader.Cohorts({"*"}, std::nullopt, 100).status()); }));
+  for (int i = 0; i < 20; ++i)
+    cohorts.push_back(Seconds([&] { Need(reader.Cohorts({"*"}, std::nullopt, 100).status()); }));
   Print("query_by_all_weekly_p95", dialect, Percentile95(queries) * 1000, "ms", 0);
   Print("learners_p95", dialect, Percentile95(learners) * 1000, "ms", 0);
   Print("cohorts_60_p95", dialect, Percentile95(cohorts) * 1000, "ms", 0);

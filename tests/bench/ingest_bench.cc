@@ -1,6 +1,7 @@
-// The store side of ingest alone (no bus, no decoding): batches of 5,000 events into positions, raw, learner-days, marks and counters,
-// beside the least a program can do with the same rows: binary COPY on libpq, one prepared insert on sqlite3. `replay` gives the same
-// events again and checks that no sum changes. Prints JSON lines; ratio is value / peer.
+// The store side of ingest alone (no bus, no decoding): batches of 5,000 events into positions, raw, learner-days,
+// marks and counters, beside the least a program can do with the same rows: binary COPY on libpq, one prepared insert
+// on sqlite3. `replay` gives the same events again and checks that no sum changes. Prints JSON lines; ratio is value /
+// peer.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -25,8 +26,10 @@ double Median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-void Print(std::string_view bench, const std::string& metric, double value, std::string_view unit, double peer, double limit) {
-  std::string line = fmt::format(R"({{"bench": "{}", "metric": "{}", "value": {:.4g}, "unit": "{}")", bench, metric, value, unit);
+void Print(std::string_view bench, const std::string& metric, double value, std::string_view unit, double peer,
+           double limit) {
+  std::string line =
+      fmt::format(R"({{"bench": "{}", "metric": "{}", "value": {:.4g}, "unit": "{}")", bench, metric, value, unit);
   if (peer > 0) line += fmt::format(R"(, "peer": {:.4g})", peer);
   if (limit > 0) line += fmt::format(R"(, "limit": {})", limit);
   if (peer > 0) line += fmt::format(R"(, "ratio": {:.3f})", value / peer);
@@ -41,8 +44,8 @@ IntRows RawOf(const std::vector<EventBatch>& batches) {
     for (const Activity& activity : batch.activities) raw.Add(1, activity);
   }
   IntRows rows;
-  rows.columns = {"pos", "occurred_us", "recorded_us", "person", "related_person", "course", "context_instance",
-                  "object", "grade_item", "score_milli", "stream", "name", "traits", "site"};
+  rows.columns = {"pos",    "occurred_us", "recorded_us", "person", "related_person", "course", "context_instance",
+                  "object", "grade_item",  "score_milli", "stream", "name",           "traits", "site"};
   rows.widths = {8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 4, 4, 4, 4};
   rows.values.assign(raw.rows().columns().begin(), raw.rows().columns().end());
   return rows;
@@ -51,10 +54,12 @@ IntRows RawOf(const std::vector<EventBatch>& batches) {
 // The peer writes into a table of its own in the same place.
 double Peer(Place& place, const IntRows& rows) {
   const std::string table = fmt::format("peer_{}", place.peers++);
-  Need(place.database->Write([&](store::Session& session) { return session.Execute(CreateTable(table, rows)).status(); }));
-  const double seconds = place.options.dialect == store::Dialect::kPostgresql
-                             ? Need(CopyWithLibpq(place.options.postgresql_url, place.options.schema, table, rows, kBatch))
-                             : Need(InsertWithSqlite(place.options.sqlite_path, table, rows, kBatch, place.options.sqlite_full_sync));
+  Need(place.database->Write(
+      [&](store::Session& session) { return session.Execute(CreateTable(table, rows)).status(); }));
+  const double seconds =
+      place.options.dialect == store::Dialect::kPostgresql
+          ? Need(CopyWithLibpq(place.options.postgresql_url, place.options.schema, table, rows, kBatch))
+          : Need(InsertWithSqlite(place.options.sqlite_path, table, rows, kBatch, place.options.sqlite_full_sync));
   Need(place.database->Write([&](store::Session& session) { return session.Execute("DROP TABLE " + table).status(); }));
   return seconds;
 }
@@ -85,7 +90,8 @@ void BenchFlat(store::Dialect dialect) {
   for (const size_t events : {size_t{100000}, size_t{900000}}) {
     const double seconds = place.Take(site.Next(events), static_cast<int64_t>(events));
     rates.push_back(static_cast<double>(events) / seconds);
-    Print("ingest", fmt::format("{}_from_{}", NameOf(dialect), rates.size() == 1 ? "0" : "1e5"), rates.back(), "events/s", 0, 0);
+    Print("ingest", fmt::format("{}_from_{}", NameOf(dialect), rates.size() == 1 ? "0" : "1e5"), rates.back(),
+          "events/s", 0, 0);
   }
   double last = 0;
   for (int million = 2; million <= 10; ++million) {
@@ -102,8 +108,10 @@ void BenchReplay(store::Dialect dialect, size_t events) {
   const double first = place.Take(batches, static_cast<int64_t>(events));
   const std::vector<LayerDigest> before = Need(Digests(*place.database, DigestOf::kDatabase));
   const double again = place.Take(batches, 0);
-  if (Need(Digests(*place.database, DigestOf::kDatabase)) != before) Need(absl::InternalError("a replay changed a sum"));
-  Print("ingest-replay", NameOf(dialect), static_cast<double>(events) / again, "events/s", static_cast<double>(events) / first, 0);
+  if (Need(Digests(*place.database, DigestOf::kDatabase)) != before)
+    Need(absl::InternalError("a replay changed a sum"));
+  Print("ingest-replay", NameOf(dialect), static_cast<double>(events) / again, "events/s",
+        static_cast<double>(events) / first, 0);
 }
 
 int Run(bool replay, bool full) {

@@ -18,7 +18,8 @@ Consumer::Consumer(Ingest& ingest, const Clock& clock, Metrics& metrics, std::fu
       events_(metrics.Counter("compagnon_analytics_events_total", "Events taken in.")),
       duplicates_(metrics.Counter("compagnon_analytics_duplicates_total", "Events met before and dropped.")),
       rejected_(metrics.Counter("compagnon_analytics_rejected_total", "Messages set aside in the table rejected.")),
-      failures_(metrics.Counter("compagnon_analytics_ingest_failures_total", "Batches that were not committed and come again.")),
+      failures_(metrics.Counter("compagnon_analytics_ingest_failures_total",
+                                "Batches that were not committed and come again.")),
       seconds_(metrics.Seconds("compagnon_analytics_ingest_seconds", "Time to decode and commit a batch.")) {}
 
 absl::Status Consumer::Take(absl::Span<const bus::Delivery> deliveries) {
@@ -29,8 +30,9 @@ absl::Status Consumer::Take(absl::Span<const bus::Delivery> deliveries) {
   if (!report.ok()) {
     failures_.Increment();
     // The code alone: a database's message may quote a row.
-    Log(LogLevel::kError, "a batch was not committed", {{"messages", static_cast<int64_t>(deliveries.size())},
-                                                        {"code", absl::StatusCodeToString(report.status().code())}});
+    Log(LogLevel::kError, "a batch was not committed",
+        {{"messages", static_cast<int64_t>(deliveries.size())},
+         {"code", absl::StatusCodeToString(report.status().code())}});
     return report.status();
   }
   events_.Increment(static_cast<double>(report->taken));
@@ -44,7 +46,8 @@ absl::Status Consumer::Take(absl::Span<const bus::Delivery> deliveries) {
 void Consumer::Start(bus::Bus& bus) {
   bus::SubscribeOptions options;
   options.max_batch = kBatch;
-  subscription_ = bus.Subscribe(std::string(kQueue), options, [this](absl::Span<const bus::Delivery> deliveries) { return Take(deliveries); });
+  subscription_ = bus.Subscribe(std::string(kQueue), options,
+                                [this](absl::Span<const bus::Delivery> deliveries) { return Take(deliveries); });
 }
 
 void Consumer::Stop() {

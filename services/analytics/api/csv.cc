@@ -23,6 +23,8 @@ std::string CsvInstant(int64_t at_us) {
   return at_us == 0 ? "" : absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixMicros(at_us), absl::UTCTimeZone());
 }
 
-std::string CsvCompleteness(int32_t bp) { return bp < 0 ? "non mesurable" : fmt::format("{}.{:02}", bp / 100, bp % 100); }
+std::string CsvCompleteness(int32_t bp) {
+  return bp < 0 ? "non mesurable" : fmt::format("{}.{:02}", bp / 100, bp % 100);
+}
 
 }  // namespace compagnon::analytics

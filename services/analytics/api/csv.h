@@ -10,7 +10,8 @@ namespace compagnon::analytics {
 inline constexpr std::string_view kCsvHeader =
     "indicator,site,course,cohort,week,sex,age_band,country,numerator,denominator,watermark,completeness\r\n";
 
-// A text cell by RFC 4180. What a spreadsheet would run as a formula (a first character = + - @ TAB CR) is led by an apostrophe.
+// A text cell by RFC 4180. What a spreadsheet would run as a formula (a first character = + - @ TAB CR) is led by an
+// apostrophe.
 std::string CsvText(std::string_view text);
 
 // "2026-11-21T08:00:00Z"; "" for 0.

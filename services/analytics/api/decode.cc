@@ -20,19 +20,33 @@ namespace {
 using event::v1::SlimEvent;
 
 constexpr int64_t kLatestUs = int64_t{84006} * kDayUs;  // 2200-01-01
+// Positions and days beyond these are no real ones and would overflow what is computed with them.
+constexpr int64_t kMaxPosition = int64_t{1} << 62;
+constexpr int32_t kMinDay = -40000, kMaxDay = 100000;
 constexpr size_t kMaxName = 255;
+constexpr size_t kMaxText = 4000;
 constexpr int64_t kToleranceUs = int64_t{5} * 60 * 1000000;
 
 bool IsSiteCode(std::string_view code) {
-  return !code.empty() && code.size() <= 32 &&
-         std::all_of(code.begin(), code.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
+  return !code.empty() && code.size() <= 32 && std::all_of(code.begin(), code.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
 }
 
 bool IsStream(std::string_view stream) {
   return stream == kSiteStream || (stream.starts_with("log/") && stream.size() > 4 && stream.size() <= 128);
 }
 
-bool IsCellText(std::string_view text) { return text.size() <= 200; }
+// The store takes no NUL in a text: one such event would hold back its whole batch for ever.
+bool IsText(std::string_view text, size_t most) {
+  return text.size() <= most && text.find('\0') == std::string_view::npos;
+}
+
+bool IsInstant(int64_t at_us) { return at_us >= 0 && at_us < kLatestUs; }
+bool IsDay(int32_t day) { return day >= kMinDay && day <= kMaxDay; }
+
+// A name that is kept in a text of one line each.
+bool IsLine(std::string_view text) { return IsText(text, kMaxName) && text.find('\n') == std::string_view::npos; }
 
 class Decoder {
  public:
@@ -49,7 +63,7 @@ class Decoder {
     if (!event->ParseFromString(message.data)) return SetAside(message, "malformed");
     if (!IsSiteCode(event->site())) return SetAside(message, "site_invalid");
     if (!IsStream(event->stream())) return SetAside(message, "stream_invalid");
-    if (event->pos() < 1) return SetAside(message, "position_missing");
+    if (event->pos() < 1 || event->pos() > kMaxPosition) return SetAside(message, "position_invalid");
     const int32_t stream = StreamOf(event->site(), event->stream());
     const std::string_view broken = AddBody(*event, stream);
     if (!broken.empty()) batch_.poison.push_back({stream, event->pos(), &message, std::string(broken)});
@@ -68,16 +82,16 @@ class Decoder {
       case SlimEvent::kCoverage:
         return AddCoverage(event, stream);
       default:
-        batch_.completeness.push_back(
-            {stream, event.pos(), event.completeness().day(), event.completeness().pulled(), event.completeness().counted()});
-        return "";
+        return AddCompleteness(event, stream);
     }
   }
 
   std::string_view AddActivity(const SlimEvent& event, int32_t stream) {
     const event::v1::Activity& body = event.activity();
-    if (body.name().empty() || body.name().size() > kMaxName) return "name_invalid";
-    if (event.occurred_us() < 0 || event.occurred_us() >= kLatestUs) return "occurred_out_of_range";
+    if (body.name().empty() || !IsText(body.name(), kMaxName)) return "name_invalid";
+    if (!IsInstant(event.occurred_us())) return "occurred_out_of_range";
+    if (!IsInstant(event.recorded_us())) return "recorded_out_of_range";
+    if (body.person() < 0 || body.related_person() < 0 || body.course() < 0) return "id_negative";
     Activity a;
     a.stream = stream;
     a.name = NameOf(body.name());
@@ -114,7 +128,12 @@ class Decoder {
   std::string_view AddCourse(const SlimEvent& event, int32_t stream) {
     const event::v1::CourseState& body = event.course();
     if (body.course() < 1) return "course_missing";
-    CourseState state{stream, event.pos(), body.course(), body.short_name(), body.full_name(), {}, {}, body.time_zone(), body.visible()};
+    if (!IsText(body.short_name(), kMaxText) || !IsText(body.full_name(), kMaxText) ||
+        !IsText(body.time_zone(), kMaxName))
+      return "text_invalid";
+    if (!IsDay(body.start_day()) || !IsDay(body.end_day())) return "day_out_of_range";
+    CourseState state{stream, event.pos(), body.course(),    body.short_name(), body.full_name(),
+                      {},     {},          body.time_zone(), body.visible()};
     if (body.has_start()) state.start_day = body.start_day();
     if (body.has_end()) state.end_day = body.end_day();
     batch_.courses.push_back(std::move(state));
@@ -126,12 +145,17 @@ class Decoder {
     if (body.person() < 1) return "person_missing";
     if (body.course() < 1) return "course_missing";
     for (const std::string* text : {&body.cohort(), &body.sex(), &body.age_band(), &body.country(), &body.area()}) {
-      if (!IsCellText(*text)) return "dimension_too_long";
+      if (!IsText(*text, kMaxName)) return "text_invalid";
     }
     std::vector<Interval> parts;
-    for (const event::v1::Interval& i : body.intervals()) parts.push_back({i.from_us(), i.to_us()});
-    batch_.enrolments.push_back({stream, event.pos(), body.person(), body.course(), body.learner(), body.cohort(), body.sex(), body.age_band(),
-                                 body.country(), body.area(), Merge(std::move(parts), kDayUs)});
+    for (const event::v1::Interval& i : body.intervals()) {
+      // An end in the year 5138 means never, as much as 0 does in Moodle.
+      parts.push_back({std::max<int64_t>(0, i.from_us()), i.to_us() >= kLatestUs ? kNever : i.to_us()});
+    }
+    std::erase_if(parts, [](const Interval& i) { return i.from >= kLatestUs; });
+    batch_.enrolments.push_back({stream, event.pos(), body.person(), body.course(), body.learner(), body.cohort(),
+                                 body.sex(), body.age_band(), body.country(), body.area(),
+                                 Merge(std::move(parts), kDayUs)});
     return "";
   }
 
@@ -139,16 +163,26 @@ class Decoder {
     CoverageState state{stream, event.pos(), event.occurred_us(), {}};
     for (const auto& span : event.coverage().spans()) {
       const CoverageSpan said{span.source(), {span.span().from_us(), span.span().to_us()}};
-      if (said.source.empty() || said.source.find('\n') != std::string::npos) return "coverage_invalid";
+      if (said.source.empty() || !IsLine(said.source) || !IsInstant(said.span.from)) return "coverage_invalid";
+      if (said.span.to != kNever && !IsInstant(said.span.to)) return "coverage_invalid";
       if (said.span.from >= said.span.to) continue;
-      if (!state.coverage.spans.empty() && said.span.from < state.coverage.spans.back().span.to) return "coverage_overlaps";
+      if (!state.coverage.spans.empty() && said.span.from < state.coverage.spans.back().span.to)
+        return "coverage_overlaps";
       state.coverage.spans.push_back(said);
     }
     for (const auto& mark : event.coverage().marks()) {
-      if (mark.stream().find('\n') != std::string::npos) return "coverage_invalid";
+      if (!IsLine(mark.stream()) || mark.pos() < 0) return "coverage_invalid";
       state.coverage.marks.push_back({mark.stream(), mark.pos(), mark.events()});
     }
     batch_.coverages.push_back(std::move(state));
+    return "";
+  }
+
+  std::string_view AddCompleteness(const SlimEvent& event, int32_t stream) {
+    const event::v1::CompletenessState& body = event.completeness();
+    if (!IsDay(body.day())) return "day_out_of_range";
+    if (body.pulled() < 0 || body.counted() < 0) return "count_negative";
+    batch_.completeness.push_back({stream, event.pos(), body.day(), body.pulled(), body.counted()});
     return "";
   }
 
@@ -158,7 +192,8 @@ class Decoder {
     std::string_view site = message.source, stream = message.id;
     const size_t slash = stream.rfind('/');
     constexpr std::string_view kSites = "/sites/";
-    if (site.starts_with(kSites) && slash != std::string_view::npos && ParseInt(stream.substr(slash + 1), &poison.pos) && poison.pos >= 1) {
+    if (site.starts_with(kSites) && slash != std::string_view::npos &&
+        ParseInt(stream.substr(slash + 1), &poison.pos) && poison.pos >= 1 && poison.pos <= kMaxPosition) {
       site.remove_prefix(kSites.size());
       stream = stream.substr(0, slash);
       if (IsSiteCode(site) && IsStream(stream)) poison.stream = StreamOf(std::string(site), std::string(stream));

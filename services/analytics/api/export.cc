@@ -22,9 +22,10 @@ std::string ValueText(const std::optional<std::string>& value) {
 void AppendRow(std::string& text, const FigureSet& set, std::string_view cohort, const FigureRow& row) {
   const bool rate = HasDenominator(row.indicator);
   if (rate ? row.cell.denominator == 0 : row.cell.numerator == 0) return;
-  text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{}\r\n", IndicatorCode(row.indicator), set.site.code, set.course.course, cohort,
-                      row.week == kWholeHistory ? "*" : WeekLabel(row.week), ValueText(row.sex), ValueText(row.age_band), ValueText(row.country),
-                      row.cell.numerator, rate ? std::to_string(row.cell.denominator) : "", CsvInstant(set.site.watermark_us),
+  text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{}\r\n", IndicatorCode(row.indicator), set.site.code,
+                      set.course.course, cohort, row.week == kWholeHistory ? "*" : WeekLabel(row.week),
+                      ValueText(row.sex), ValueText(row.age_band), ValueText(row.country), row.cell.numerator,
+                      rate ? std::to_string(row.cell.denominator) : "", CsvInstant(set.site.watermark_us),
                       CsvCompleteness(row.completeness_bp));
 }
 
@@ -57,7 +58,8 @@ absl::Status ExportCsv(FigureReader& reader, const Scope& scope, const std::vect
     }
     for (const std::optional<std::string>& cohort : cohorts) {
       for (const Split& cut : kCuts) {
-        ASSIGN_OR_RETURN(const std::shared_ptr<const FigureSet> set, reader.Query({{scope.site, course, cohort}, indicators, cut, true}));
+        ASSIGN_OR_RETURN(const std::shared_ptr<const FigureSet> set,
+                         reader.Query({{scope.site, course, cohort}, indicators, cut, true}));
         const std::string cohort_text = cohort ? CsvText(*cohort) : "*";
         for (const FigureRow& row : set->figures) {
           AppendRow(text, *set, cohort_text, row);
@@ -71,7 +73,8 @@ absl::Status ExportCsv(FigureReader& reader, const Scope& scope, const std::vect
     ASSIGN_OR_RETURN(const std::optional<Cell> measured, reader.Completeness(scope.site));
     if (measured) {
       text += fmt::format("38,{},*,*,*,*,*,*,{},{},,{}\r\n", scope.site, measured->numerator, measured->denominator,
-                          CsvCompleteness(static_cast<int32_t>(std::min(measured->numerator, measured->denominator) * 10000 / measured->denominator)));
+                          CsvCompleteness(static_cast<int32_t>(std::min(measured->numerator, measured->denominator) *
+                                                               10000 / measured->denominator)));
     }
   }
   return text.empty() ? absl::OkStatus() : piece(std::move(text));

@@ -14,9 +14,12 @@ class FiguresService final : public v1::Figures::Service {
 
   grpc::Status ListCohortSummaries(grpc::ServerContext* context, const v1::ListCohortSummariesRequest* request,
                                    v1::ListCohortSummariesResponse* response) override;
-  grpc::Status QueryFigures(grpc::ServerContext* context, const v1::QueryFiguresRequest* request, v1::QueryFiguresResponse* response) override;
-  grpc::Status ListLearners(grpc::ServerContext* context, const v1::ListLearnersRequest* request, v1::ListLearnersResponse* response) override;
-  grpc::Status ListFreshness(grpc::ServerContext* context, const v1::ListFreshnessRequest* request, v1::ListFreshnessResponse* response) override;
+  grpc::Status QueryFigures(grpc::ServerContext* context, const v1::QueryFiguresRequest* request,
+                            v1::QueryFiguresResponse* response) override;
+  grpc::Status ListLearners(grpc::ServerContext* context, const v1::ListLearnersRequest* request,
+                            v1::ListLearnersResponse* response) override;
+  grpc::Status ListFreshness(grpc::ServerContext* context, const v1::ListFreshnessRequest* request,
+                             v1::ListFreshnessResponse* response) override;
   grpc::Status ExportFigures(grpc::ServerContext* context, const v1::ExportFiguresRequest* request,
                              grpc::ServerWriter<v1::ExportFiguresResponse>* writer) override;
 

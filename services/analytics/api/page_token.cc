@@ -20,7 +20,8 @@ std::string MakePageToken(std::string_view list, const std::vector<std::string>&
 }
 
 absl::StatusOr<std::vector<std::string>> ParsePageToken(std::string_view list, std::string_view token, size_t parts) {
-  const absl::Status invalid = WithReason(absl::InvalidArgumentError("the page token is not one of this list"), "page_token_invalid");
+  const absl::Status invalid =
+      WithReason(absl::InvalidArgumentError("the page token is not one of this list"), "page_token_invalid");
   std::string bytes;
   if (!Base64UrlDecode(token, &bytes) || bytes.size() < 6) return invalid;
   const std::string text = bytes.substr(6);

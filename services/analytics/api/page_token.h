@@ -9,8 +9,8 @@
 
 namespace compagnon::analytics {
 
-// An opaque page token that holds the place after the last line handed over and the list it belongs to. Parse refuses a token of another
-// list, or one that was not made here, with InvalidArgument and reason "page_token_invalid".
+// An opaque page token that holds the place after the last line handed over and the list it belongs to. Parse refuses a
+// token of another list, or one that was not made here, with InvalidArgument and reason "page_token_invalid".
 std::string MakePageToken(std::string_view list, const std::vector<std::string>& place);
 absl::StatusOr<std::vector<std::string>> ParsePageToken(std::string_view list, std::string_view token, size_t parts);
 

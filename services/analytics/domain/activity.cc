@@ -11,9 +11,9 @@ constexpr std::string_view kCrud = "crud";
 
 int32_t PackTraits(const ActivityTraits& t) {
   const size_t crud = t.crud == 0 ? std::string_view::npos : kCrud.find(t.crud);
-  return static_cast<int32_t>(crud == std::string_view::npos ? 0 : crud + 1) | (t.edulevel & 3) << 3 | (t.origin & 7) << 5 |
-         t.acted_by_other << 8 | t.anonymous << 9 | t.clock_flagged << 10 | t.has_score << 11 | ((t.completion_state + 1) & 7) << 12 |
-         ((t.context_level / 10) & 15) << 15;
+  return static_cast<int32_t>(crud == std::string_view::npos ? 0 : crud + 1) | (t.edulevel & 3) << 3 |
+         (t.origin & 7) << 5 | t.acted_by_other << 8 | t.anonymous << 9 | t.clock_flagged << 10 | t.has_score << 11 |
+         ((t.completion_state + 1) & 7) << 12 | ((t.context_level / 10) & 15) << 15;
 }
 
 ActivityTraits UnpackTraits(int32_t p) {

@@ -8,15 +8,15 @@ namespace compagnon::analytics {
 
 // Small facts of a Moodle event, packed into one integer column of `raw`. The layout is stored: append only.
 struct ActivityTraits {
-  char crud = 0;             // c, r, u, d; 0 unknown
-  int edulevel = 0;          // 0 other, 1 teaching, 2 participating
-  int origin = 0;            // as event.v1.Origin
+  char crud = 0;     // c, r, u, d; 0 unknown
+  int edulevel = 0;  // 0 other, 1 teaching, 2 participating
+  int origin = 0;    // as event.v1.Origin
   bool acted_by_other = false;
   bool anonymous = false;
   bool clock_flagged = false;
   bool has_score = false;
-  int completion_state = -1; // -1 none, 0 to 3
-  int context_level = 0;     // 0, 10 to 80 in tens
+  int completion_state = -1;  // -1 none, 0 to 3
+  int context_level = 0;      // 0, 10 to 80 in tens
   friend bool operator==(const ActivityTraits&, const ActivityTraits&) = default;
 };
 int32_t PackTraits(const ActivityTraits& traits);
@@ -50,7 +50,8 @@ struct Activity {
 inline constexpr int32_t kActionElsewhere = 1;  // an action, not by the mobile app
 inline constexpr int32_t kActionWs = 2;         // an action of origin ws
 
-// The kind of action an event is by indicators.md ("Action of e"), leaving out the test of the enrolment interval: 0 = no action.
+// The kind of action an event is by indicators.md ("Action of e"), leaving out the test of the enrolment interval: 0 =
+// no action.
 int32_t ActionKind(const Activity& event, NameKind name);
 
 // Whom a course_completed is about: the related person, else the actor; 0 = this is no completion of a course.

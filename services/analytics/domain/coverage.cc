@@ -20,7 +20,8 @@ absl::StatusOr<std::vector<Line>> ParseLines(std::string_view text) {
   for (std::string_view line : SplitFields(text, '\n')) {
     if (line.empty()) continue;
     const size_t second = line.rfind('|');
-    const size_t first = second == std::string_view::npos || second == 0 ? std::string_view::npos : line.rfind('|', second - 1);
+    const size_t first =
+        second == std::string_view::npos || second == 0 ? std::string_view::npos : line.rfind('|', second - 1);
     Line parsed;
     if (first == std::string_view::npos || !ParseInt(line.substr(first + 1, second - first - 1), &parsed.a) ||
         !ParseInt(line.substr(second + 1), &parsed.b)) {
@@ -43,7 +44,8 @@ int64_t WatermarkOf(const std::vector<CoverageSpan>& spans, int64_t stated_us) {
 }
 
 bool Believable(const std::vector<CoverageMark>& marks,
-                absl::FunctionRef<absl::StatusOr<int64_t>(std::string_view stream, int64_t pos)> taken_up_to, absl::Status* error) {
+                absl::FunctionRef<absl::StatusOr<int64_t>(std::string_view stream, int64_t pos)> taken_up_to,
+                absl::Status* error) {
   for (const CoverageMark& mark : marks) {
     const absl::StatusOr<int64_t> taken = taken_up_to(mark.stream, mark.pos);
     if (!taken.ok()) {
@@ -71,7 +73,8 @@ bool OnlyGrows(const std::vector<CoverageSpan>& before, const std::vector<Covera
   return before.back().source == after.back().source && before.back().span.from == after.back().span.from;
 }
 
-int32_t CompletenessBp(const std::vector<CoverageSpan>& spans, int64_t from_us, int64_t to_us, int64_t pulled, int64_t counted) {
+int32_t CompletenessBp(const std::vector<CoverageSpan>& spans, int64_t from_us, int64_t to_us, int64_t pulled,
+                       int64_t counted) {
   if (to_us <= from_us) return -1;
   std::vector<Interval> parts;
   for (const CoverageSpan& span : spans) parts.push_back(span.span);

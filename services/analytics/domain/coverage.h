@@ -42,18 +42,20 @@ int64_t WatermarkOf(const std::vector<CoverageSpan>& spans, int64_t stated_us);
 
 // True when everything the coverage promises has arrived. `taken_up_to(stream, pos)` counts the positions taken.
 bool Believable(const std::vector<CoverageMark>& marks,
-                absl::FunctionRef<absl::StatusOr<int64_t>(std::string_view stream, int64_t pos)> taken_up_to, absl::Status* error);
+                absl::FunctionRef<absl::StatusOr<int64_t>(std::string_view stream, int64_t pos)> taken_up_to,
+                absl::Status* error);
 
-// When events of a stream count. The last span is left open at its end: figures are cut at T by themselves, and facts need not be
-// written again each time T moves.
+// When events of a stream count. The last span is left open at its end: figures are cut at T by themselves, and facts
+// need not be written again each time T moves.
 Intervals CountingSpans(const std::vector<CoverageSpan>& spans, std::string_view stream);
 
 // True when going from one coverage to the other changes nothing but the end of the last span: facts stay as they are.
 bool OnlyGrows(const std::vector<CoverageSpan>& before, const std::vector<CoverageSpan>& after);
 
-// Share of [from, to) that is covered, in ten-thousandths, rounded down, times rows pulled / rows counted by the plugin where that is
-// measurable (`counted` > 0). -1 when the span is empty.
-int32_t CompletenessBp(const std::vector<CoverageSpan>& spans, int64_t from_us, int64_t to_us, int64_t pulled, int64_t counted);
+// Share of [from, to) that is covered, in ten-thousandths, rounded down, times rows pulled / rows counted by the plugin
+// where that is measurable (`counted` > 0). -1 when the span is empty.
+int32_t CompletenessBp(const std::vector<CoverageSpan>& spans, int64_t from_us, int64_t to_us, int64_t pulled,
+                       int64_t counted);
 
 // "source|from|to" a line: how the store keeps spans.
 std::string FormatSpans(const std::vector<CoverageSpan>& spans);

@@ -8,12 +8,12 @@ namespace compagnon::analytics {
 namespace {
 
 constexpr std::array<std::pair<int32_t, std::string_view>, 7> kCodes = {{{kEnrolled, "2"},
-                                                                          {kOpen, "2open"},
-                                                                          {kStarted, "7"},
-                                                                          {kActive, "9"},
-                                                                          {kCompleted, "17"},
-                                                                          {kDroppedOut, "21"},
-                                                                          {kCompleteness, "38"}}};
+                                                                         {kOpen, "2open"},
+                                                                         {kStarted, "7"},
+                                                                         {kActive, "9"},
+                                                                         {kCompleted, "17"},
+                                                                         {kDroppedOut, "21"},
+                                                                         {kCompleteness, "38"}}};
 
 int64_t EndOfFirstDays(const CourseFrame& frame, const Zone& zone, const Intervals& intervals, int32_t days) {
   return zone.Midnight(zone.DayOf(StartOf(frame, intervals)) + days);
@@ -37,7 +37,8 @@ std::optional<int32_t> IndicatorOfCode(std::string_view code) {
 
 bool HasDenominator(int32_t indicator) { return indicator != kEnrolled && indicator != kOpen; }
 
-void CellSums::Add(int32_t week, int32_t indicator, const Dimensions& dimensions, int64_t numerator, int64_t denominator) {
+void CellSums::Add(int32_t week, int32_t indicator, const Dimensions& dimensions, int64_t numerator,
+                   int64_t denominator) {
   if (numerator == 0 && denominator == 0) return;
   const Dimensions total{dimensions.cohort, kAllValues, kAllValues, kAllValues};
   for (const Dimensions& d : {dimensions, total}) {
@@ -56,7 +57,9 @@ WeekRange WeeksWithFigures(const CourseFrame& frame, const Zone& zone) {
   return {zone.WeekOf(frame.known_from_us), zone.WeekOf(frame.watermark_us - 1)};
 }
 
-int64_t StartOf(const CourseFrame& frame, const Intervals& intervals) { return std::max(frame.opens_us, intervals.front().from); }
+int64_t StartOf(const CourseFrame& frame, const Intervals& intervals) {
+  return std::max(frame.opens_us, intervals.front().from);
+}
 
 void CountWhole(const CourseFrame& frame, const Zone& zone, const Enrolment& e, CellSums& sums) {
   if (e.intervals.empty()) return;
@@ -77,7 +80,8 @@ void CountWhole(const CourseFrame& frame, const Zone& zone, const Enrolment& e, 
   count(kDroppedOut, !OpenAt(e.intervals, judged) && e.completed_us > judged, true);
 }
 
-void CountWeek(const CourseFrame& frame, const WeekSpan& week, const Enrolment& e, int64_t first_open_us, CellSums& sums) {
+void CountWeek(const CourseFrame& frame, const WeekSpan& week, const Enrolment& e, int64_t first_open_us,
+               CellSums& sums) {
   if (e.intervals.empty()) return;
   const int64_t reach = std::min(week.to_us, frame.watermark_us);
   const auto in_week = [&](int64_t at) { return week.from_us <= at && at < reach; };

@@ -1,8 +1,8 @@
 #ifndef COMPAGNON_ANALYTICS_DOMAIN_INDICATORS_H_
 #define COMPAGNON_ANALYTICS_DOMAIN_INDICATORS_H_
 
-#include <cstdint>
 #include <compare>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -53,10 +53,10 @@ struct Enrolment {
 
 // What figures of a course need besides its enrolments.
 struct CourseFrame {
-  int64_t opens_us = INT64_MIN;   // 00:00 of the first day; INT64_MIN without one
-  int64_t ends_us = kNever;       // 24:00 of the last day; kNever without one
-  int64_t known_from_us = 0;      // first instant the site's coverage knows
-  int64_t watermark_us = 0;       // T
+  int64_t opens_us = INT64_MIN;  // 00:00 of the first day; INT64_MIN without one
+  int64_t ends_us = kNever;      // 24:00 of the last day; kNever without one
+  int64_t known_from_us = 0;     // first instant the site's coverage knows
+  int64_t watermark_us = 0;      // T
 };
 
 struct CellKey {
@@ -89,8 +89,8 @@ struct WeekSpan {
 };
 WeekSpan SpanOfWeek(const Zone& zone, int32_t week);
 
-// The weeks that have figures: from the one holding the first known instant to the one holding T, T = Monday 00:00 excluded.
-// `first > last` when there is none.
+// The weeks that have figures: from the one holding the first known instant to the one holding T, T = Monday 00:00
+// excluded. `first > last` when there is none.
 struct WeekRange {
   int32_t first = 0;
   int32_t last = -1;
@@ -100,16 +100,18 @@ WeekRange WeeksWithFigures(const CourseFrame& frame, const Zone& zone);
 // start(e): max of the course's start and the first interval's begin. `intervals` is not empty.
 int64_t StartOf(const CourseFrame& frame, const Intervals& intervals);
 
-// Adds e to the figures of the whole history / of one week. `first_open_us`: e's first counted action of that week while the course was
-// open, kNever without one.
+// Adds e to the figures of the whole history / of one week. `first_open_us`: e's first counted action of that week
+// while the course was open, kNever without one.
 void CountWhole(const CourseFrame& frame, const Zone& zone, const Enrolment& e, CellSums& sums);
-void CountWeek(const CourseFrame& frame, const WeekSpan& week, const Enrolment& e, int64_t first_open_us, CellSums& sums);
+void CountWeek(const CourseFrame& frame, const WeekSpan& week, const Enrolment& e, int64_t first_open_us,
+               CellSums& sums);
 
 // Collects the first instant after T at which a figure would change by T's moving alone, all facts staying as they are.
 class NextChange {
  public:
   explicit NextChange(int64_t watermark_us) : watermark_us_(watermark_us) {}
-  // Figures compare T with these instants only, by < or by <=: they are the same for all T between an instant + 1 and the next one.
+  // Figures compare T with these instants only, by < or by <=: they are the same for all T between an instant + 1 and
+  // the next one.
   void Consider(int64_t instant_us);
   void ConsiderEnrolment(const CourseFrame& frame, const Zone& zone, const Enrolment& e);
   int64_t at_us() const { return next_us_; }

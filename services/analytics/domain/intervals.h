@@ -20,7 +20,8 @@ struct Interval {
 // Ascending, disjoint, none empty. What every function below takes and gives.
 using Intervals = std::vector<Interval>;
 
-// Union of any intervals; empty ones are dropped; breaks shorter than `close_breaks` are closed (0: only touching ones).
+// Union of any intervals; empty ones are dropped; breaks shorter than `close_breaks` are closed (0: only touching
+// ones).
 Intervals Merge(std::vector<Interval> parts, int64_t close_breaks_us = 0);
 
 bool OpenAt(const Intervals& intervals, int64_t at);

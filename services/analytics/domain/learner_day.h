@@ -1,8 +1,8 @@
 #ifndef COMPAGNON_ANALYTICS_DOMAIN_LEARNER_DAY_H_
 #define COMPAGNON_ANALYTICS_DOMAIN_LEARNER_DAY_H_
 
-#include <cstdint>
 #include <compare>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -11,7 +11,8 @@
 
 namespace compagnon::analytics {
 
-// What somebody did in a course on a local day. `stream` is part of the key because coverage decides, span by span, which source counts.
+// What somebody did in a course on a local day. `stream` is part of the key because coverage decides, span by span,
+// which source counts.
 struct LearnerDayKey {
   int64_t site = 0;
   int64_t course = 0;
@@ -31,17 +32,17 @@ struct LearnerDay {
 // Rows of equal key become one; the answer is ascending by key: the order in which rows are locked.
 std::vector<LearnerDay> Aggregate(std::vector<LearnerDay> rows);
 
-// How much of a day's actions [first, last] counts when only `valid` counts: none, all as far as first and last go, or the events
-// themselves must be looked at.
+// How much of a day's actions [first, last] counts when only `valid` counts: none, all as far as first and last go, or
+// the events themselves must be looked at.
 enum class DayVerdict { kNone, kDecided, kRecount };
 DayVerdict Judge(const Intervals& valid, int64_t first_us, int64_t last_us);
 
 // What e did in a week inside its intervals and the coverage.
 struct LearnerWeek {
-  int32_t days = 0;                  // bit 0 = Monday
+  int32_t days = 0;  // bit 0 = Monday
   int64_t first_us = kNever;
   int64_t last_us = INT64_MIN;
-  int64_t first_open_us = kNever;    // first action while the course was open
+  int64_t first_open_us = kNever;  // first action while the course was open
   friend bool operator==(const LearnerWeek&, const LearnerWeek&) = default;
 };
 

@@ -16,7 +16,8 @@ absl::CivilDay Civil(int32_t day) { return kEpoch + day; }
 absl::StatusOr<Zone> Zone::Load(std::string_view iana_name) {
   absl::TimeZone zone;
   if (iana_name.empty() || !absl::LoadTimeZone(std::string(iana_name), &zone)) {
-    return WithReason(absl::NotFoundError(absl::StrCat("no such time zone: ", std::string(iana_name))), "time_zone_unknown");
+    return WithReason(absl::NotFoundError(absl::StrCat("no such time zone: ", std::string(iana_name))),
+                      "time_zone_unknown");
   }
   return Zone(zone);
 }
@@ -47,9 +48,13 @@ std::string WeekLabel(int32_t week) {
   return absl::StrFormat("%04d-W%02d", thursday.year(), (absl::GetYearDay(thursday) - 1) / 7 + 1);
 }
 
-int32_t MonthOfDay(int32_t day) { return static_cast<int32_t>(absl::CivilMonth(Civil(day)) - absl::CivilMonth(kEpoch)); }
+int32_t MonthOfDay(int32_t day) {
+  return static_cast<int32_t>(absl::CivilMonth(Civil(day)) - absl::CivilMonth(kEpoch));
+}
 
-int32_t FirstDayOfMonth(int32_t month) { return static_cast<int32_t>(absl::CivilDay(absl::CivilMonth(kEpoch) + month) - kEpoch); }
+int32_t FirstDayOfMonth(int32_t month) {
+  return static_cast<int32_t>(absl::CivilDay(absl::CivilMonth(kEpoch) + month) - kEpoch);
+}
 
 int32_t UtcMonth(int64_t at_us) { return MonthOfDay(UtcDay(at_us)); }
 

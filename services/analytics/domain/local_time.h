@@ -11,13 +11,13 @@
 
 namespace compagnon::analytics {
 
-// Instants are UTC microseconds; a day is the number of days since 1970-01-01; a week is the number of the ISO week, 1 being the one
-// that began on Monday 1970-01-05.
+// Instants are UTC microseconds; a day is the number of days since 1970-01-01; a week is the number of the ISO week, 1
+// being the one that began on Monday 1970-01-05.
 inline constexpr int64_t kNever = INT64_MAX;
 inline constexpr int64_t kDayUs = int64_t{86400} * 1000000;
 
-// Local days of a site. 00:00 is the earliest instant that bears this time or, where clocks jump over it, the instant of the jump.
-// Cheap to copy; not thread-safe (it remembers the last day asked for).
+// Local days of a site. 00:00 is the earliest instant that bears this time or, where clocks jump over it, the instant
+// of the jump. Cheap to copy; not thread-safe (it remembers the last day asked for).
 class Zone {
  public:
   // NotFound for a name that the machine's zone data do not know.

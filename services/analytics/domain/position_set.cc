@@ -15,9 +15,9 @@ absl::StatusOr<PositionSet> PositionSet::Parse(std::string_view text) {
   for (std::string_view part : SplitFields(text, ',')) {
     const size_t dash = part.find('-');
     Range range{};
-    const bool read = dash == std::string_view::npos
-                          ? ParseInt(part, &range.first) && ParseInt(part, &range.last)
-                          : ParseInt(part.substr(0, dash), &range.first) && ParseInt(part.substr(dash + 1), &range.last);
+    const bool read = dash == std::string_view::npos ? ParseInt(part, &range.first) && ParseInt(part, &range.last)
+                                                     : ParseInt(part.substr(0, dash), &range.first) &&
+                                                           ParseInt(part.substr(dash + 1), &range.last);
     if (!read || range.first < 1 || range.last < range.first || range.first <= before + 1) {
       return absl::InvalidArgumentError(absl::StrCat("not a set of positions, at \"", std::string(part), "\""));
     }

@@ -11,19 +11,20 @@
 
 namespace compagnon::analytics {
 
-// The store keeps the positions of a stream in blocks of this many, so that a stream with many gaps does not rewrite a long text for
-// each batch.
+// The store keeps the positions of a stream in blocks of this many, so that a stream with many gaps does not rewrite a
+// long text for each batch.
 inline constexpr int64_t kPositionBlock = int64_t{1} << 18;
 
-// The positions of a stream that were already taken, kept as ranges: "1-412000,412007,412009-412010". It stands in for an index with
-// one entry per event. Positions are >= 1.
+// The positions of a stream that were already taken, kept as ranges: "1-412000,412007,412009-412010". It stands in for
+// an index with one entry per event. Positions are >= 1.
 class PositionSet {
  public:
   // InvalidArgument when the text is not what Format() writes (ascending, disjoint, not touching).
   static absl::StatusOr<PositionSet> Parse(std::string_view text);
   std::string Format() const;
 
-  // Adds all of them; fresh[i] says whether positions[i] was new. Of a position named twice only the first is new. Any order.
+  // Adds all of them; fresh[i] says whether positions[i] was new. Of a position named twice only the first is new. Any
+  // order.
   std::vector<bool> Take(absl::Span<const int64_t> positions);
 
   bool Contains(int64_t position) const;

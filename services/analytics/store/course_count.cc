@@ -42,15 +42,15 @@ struct Learner {
   int64_t last_action_us = INT64_MIN;
   int64_t active_days = 0;
   int64_t completed_us = kNever;
-  bool changed = false;           // its fact must be written
+  bool changed = false;                              // its fact must be written
   std::vector<std::pair<int32_t, Intervals>> valid;  // by stream, as asked for
 };
 
 absl::StatusOr<Counted> ReadCounted(const store::Row& row, size_t at) {
   Counted c;
   c.learner = row.Int(at) != 0;
-  c.dimensions = {static_cast<int32_t>(row.Int(at + 1)), static_cast<int32_t>(row.Int(at + 2)), static_cast<int32_t>(row.Int(at + 3)),
-                  static_cast<int32_t>(row.Int(at + 4))};
+  c.dimensions = {static_cast<int32_t>(row.Int(at + 1)), static_cast<int32_t>(row.Int(at + 2)),
+                  static_cast<int32_t>(row.Int(at + 3)), static_cast<int32_t>(row.Int(at + 4))};
   if (!row.IsNull(at + 5)) c.intervals.push_back({row.Int(at + 5), row.Int(at + 6)});
   if (!row.IsNull(at + 7)) {
     ASSIGN_OR_RETURN(const Intervals more, ParseIntervals(row.Text(at + 7)));
@@ -121,14 +121,16 @@ class CourseCount {
 
   absl::Status ReadFrame() {
     std::string zone_name, spans;
-    RETURN_IF_ERROR(session_.Query(fmt::format("SELECT zone, spans, watermark_us, known_from_us, rebuild FROM site WHERE id = :p1{}", ForShare(session_)),
-                                   {site_}, [&](const store::Row& row) {
-                                     if (row.Int(4) == 0) zone_name = row.Text(0);
-                                     spans = row.Text(1);
-                                     frame_.watermark_us = row.Int(2);
-                                     frame_.known_from_us = row.Int(3);
-                                     return absl::OkStatus();
-                                   }));
+    RETURN_IF_ERROR(session_.Query(
+        fmt::format("SELECT zone, spans, watermark_us, known_from_us, rebuild FROM site WHERE id = :p1{}",
+                    ForShare(session_)),
+        {site_}, [&](const store::Row& row) {
+          if (row.Int(4) == 0) zone_name = row.Text(0);
+          spans = row.Text(1);
+          frame_.watermark_us = row.Int(2);
+          frame_.known_from_us = row.Int(3);
+          return absl::OkStatus();
+        }));
     if (!zone_name.empty()) {
       ASSIGN_OR_RETURN(zone_, Zone::Load(zone_name));
     }
@@ -137,31 +139,34 @@ class CourseCount {
       counting_[static_cast<int32_t>(row.Int(0))] = CountingSpans(spans_, row.Text(1));
       return absl::OkStatus();
     }));
-    return session_.Query(fmt::format("SELECT start_day, end_day, counted_us FROM course WHERE site = :p1 AND course = :p2{}", ForUpdate(session_)),
-                          {site_, course_}, [&](const store::Row& row) {
-                            exists_ = true;
-                            if (!row.IsNull(0)) start_day_ = static_cast<int32_t>(row.Int(0));
-                            if (!row.IsNull(1)) end_day_ = static_cast<int32_t>(row.Int(1));
-                            if (zone_ && !row.IsNull(0)) frame_.opens_us = zone_->Midnight(start_day_);
-                            if (zone_ && !row.IsNull(1)) frame_.ends_us = zone_->Midnight(end_day_ + 1);
-                            counted_us_ = row.Int(2);
-                            return absl::OkStatus();
-                          });
+    return session_.Query(
+        fmt::format("SELECT start_day, end_day, counted_us FROM course WHERE site = :p1 AND course = :p2{}",
+                    ForUpdate(session_)),
+        {site_, course_}, [&](const store::Row& row) {
+          exists_ = true;
+          if (!row.IsNull(0)) start_day_ = static_cast<int32_t>(row.Int(0));
+          if (!row.IsNull(1)) end_day_ = static_cast<int32_t>(row.Int(1));
+          if (zone_ && !row.IsNull(0)) frame_.opens_us = zone_->Midnight(start_day_);
+          if (zone_ && !row.IsNull(1)) frame_.ends_us = zone_->Midnight(end_day_ + 1);
+          counted_us_ = row.Int(2);
+          return absl::OkStatus();
+        });
   }
 
   // Marks are read before the data they are about: a mark that becomes visible later stays for the next pass.
   absl::Status ReadMarks() {
-    return session_.Query("SELECT id, week, person FROM dirty WHERE site = :p1 AND course = :p2", {site_, course_}, [&](const store::Row& row) {
-      marks_.push_back(row.Int(0));
-      if (row.Int(1) != kWholeHistory) {
-        weeks_.insert(static_cast<int32_t>(row.Int(1)));
-      } else if (row.Int(2) != 0) {
-        persons_.insert(row.Int(2));
-      } else {
-        whole_course_ = true;
-      }
-      return absl::OkStatus();
-    });
+    return session_.Query("SELECT id, week, person FROM dirty WHERE site = :p1 AND course = :p2", {site_, course_},
+                          [&](const store::Row& row) {
+                            marks_.push_back(row.Int(0));
+                            if (row.Int(1) != kWholeHistory) {
+                              weeks_.insert(static_cast<int32_t>(row.Int(1)));
+                            } else if (row.Int(2) != 0) {
+                              persons_.insert(row.Int(2));
+                            } else {
+                              whole_course_ = true;
+                            }
+                            return absl::OkStatus();
+                          });
   }
 
   absl::Status DeleteMarks() {
@@ -180,23 +185,25 @@ class CourseCount {
   }
 
   absl::Status ReadLearners() {
-    RETURN_IF_ERROR(session_.Query("SELECT person, learner, cohort, sex, age, country, from_us, to_us, more FROM enrolment"
-                                   " WHERE site = :p1 AND course = :p2",
-                                   {site_, course_}, [&](const store::Row& row) -> absl::Status {
-                                     ASSIGN_OR_RETURN(learners_[row.Int(0)].now, ReadCounted(row, 1));
-                                     return absl::OkStatus();
-                                   }));
-    return session_.Query("SELECT person, learner, cohort, sex, age, country, from_us, to_us, more, first_action_us, last_action_us,"
-                          " active_days, completed_us FROM fact WHERE site = :p1 AND course = :p2",
-                          {site_, course_}, [&](const store::Row& row) -> absl::Status {
-                            Learner& learner = learners_[row.Int(0)];
-                            ASSIGN_OR_RETURN(learner.before, ReadCounted(row, 1));
-                            if (!row.IsNull(9)) learner.first_action_us = row.Int(9);
-                            if (!row.IsNull(10)) learner.last_action_us = row.Int(10);
-                            learner.active_days = row.Int(11);
-                            if (!row.IsNull(12)) learner.completed_us = row.Int(12);
-                            return absl::OkStatus();
-                          });
+    RETURN_IF_ERROR(
+        session_.Query("SELECT person, learner, cohort, sex, age, country, from_us, to_us, more FROM enrolment"
+                       " WHERE site = :p1 AND course = :p2",
+                       {site_, course_}, [&](const store::Row& row) -> absl::Status {
+                         ASSIGN_OR_RETURN(learners_[row.Int(0)].now, ReadCounted(row, 1));
+                         return absl::OkStatus();
+                       }));
+    return session_.Query(
+        "SELECT person, learner, cohort, sex, age, country, from_us, to_us, more, first_action_us, last_action_us,"
+        " active_days, completed_us FROM fact WHERE site = :p1 AND course = :p2",
+        {site_, course_}, [&](const store::Row& row) -> absl::Status {
+          Learner& learner = learners_[row.Int(0)];
+          ASSIGN_OR_RETURN(learner.before, ReadCounted(row, 1));
+          if (!row.IsNull(9)) learner.first_action_us = row.Int(9);
+          if (!row.IsNull(10)) learner.last_action_us = row.Int(10);
+          learner.active_days = row.Int(11);
+          if (!row.IsNull(12)) learner.completed_us = row.Int(12);
+          return absl::OkStatus();
+        });
   }
 
   // When e's events of a stream count.
@@ -222,11 +229,13 @@ class CourseCount {
       case DayVerdict::kNone:
         return;
       case DayVerdict::kDecided:
-        AddDay(made_[WeekOfDay(row.key.day)][row.key.person], row.key.day, row.first_us, row.last_us, OpenDay(row.key.day));
+        AddDay(made_[WeekOfDay(row.key.day)][row.key.person], row.key.day, row.first_us, row.last_us,
+               OpenDay(row.key.day));
         return;
       case DayVerdict::kRecount:
-        if (const auto known = counter_.recounts_.find(row.key);
-            known != counter_.recounts_.end() && known->second.n == row.n && known->second.valid == FormatIntervals(valid)) {
+        if (const auto known = counter_.recounts_.find(row.key); known != counter_.recounts_.end() &&
+                                                                 known->second.n == row.n &&
+                                                                 known->second.valid == FormatIntervals(valid)) {
           AddRecounted(row.key, known->second.first_last);
         } else {
           straddling_.push_back(row);
@@ -235,14 +244,16 @@ class CourseCount {
   }
 
   void AddRecounted(const LearnerDayKey& key, const std::optional<std::pair<int64_t, int64_t>>& first_last) {
-    if (first_last) AddDay(made_[WeekOfDay(key.day)][key.person], key.day, first_last->first, first_last->second, OpenDay(key.day));
+    if (first_last)
+      AddDay(made_[WeekOfDay(key.day)][key.person], key.day, first_last->first, first_last->second, OpenDay(key.day));
   }
 
   // An interval or the coverage begins or ends between a day's first and last action: only the events tell what counts.
   absl::Status CountStraddlingDays() {
     if (straddling_.empty()) return absl::OkStatus();
     if (counter_.recounts_.size() > kMaxRecounts) counter_.recounts_.clear();
-    std::sort(straddling_.begin(), straddling_.end(), [](const LearnerDay& a, const LearnerDay& b) { return a.key.day < b.key.day; });
+    std::sort(straddling_.begin(), straddling_.end(),
+              [](const LearnerDay& a, const LearnerDay& b) { return a.key.day < b.key.day; });
     for (size_t at = 0; at < straddling_.size();) {
       const int32_t day = straddling_[at].key.day;
       std::map<LearnerDayKey, CourseCounter::Recount> found;
@@ -254,7 +265,8 @@ class CourseCount {
         if (e.course != course_) return absl::OkStatus();
         const int32_t kind = ActionKind(e, counter_.names_->KindOf(e.name));
         const auto recount = found.find({site_, course_, day, e.person, kind, e.stream});
-        if (recount == found.end() || !OpenAt(ValidOf(learners_[e.person], e.stream), e.occurred_us)) return absl::OkStatus();
+        if (recount == found.end() || !OpenAt(ValidOf(learners_[e.person], e.stream), e.occurred_us))
+          return absl::OkStatus();
         auto& span = recount->second.first_last;
         if (!span) span = {e.occurred_us, e.occurred_us};
         span->first = std::min(span->first, e.occurred_us);
@@ -287,23 +299,27 @@ class CourseCount {
 
   absl::Status ReadCompleted(int64_t person) {
     constexpr std::string_view kAll = "SELECT person, stream, at_us FROM completed WHERE site = :p1 AND course = :p2";
-    constexpr std::string_view kOne = "SELECT person, stream, at_us FROM completed WHERE site = :p1 AND course = :p2 AND person = :p3";
+    constexpr std::string_view kOne =
+        "SELECT person, stream, at_us FROM completed WHERE site = :p1 AND course = :p2 AND person = :p3";
     std::vector<store::Value> params = {site_, course_};
     if (person != 0) params.emplace_back(person);
     return session_.Query(person == 0 ? kAll : kOne, params, [&](const store::Row& row) {
       const auto found = learners_.find(row.Int(0));
-      if (found == learners_.end() || !OpenAt(counting_[static_cast<int32_t>(row.Int(1))], row.Int(2))) return absl::OkStatus();
+      if (found == learners_.end() || !OpenAt(counting_[static_cast<int32_t>(row.Int(1))], row.Int(2)))
+        return absl::OkStatus();
       found->second.completed_us = std::min(found->second.completed_us, row.Int(2));
       return absl::OkStatus();
     });
   }
 
   absl::Status CountAllDays() {
-    RETURN_IF_ERROR(ReadLearnerDays(session_, site_, course_, INT32_MIN, INT32_MAX, 0, [&](const LearnerDay& row) { AddLearnerDay(row); }));
+    RETURN_IF_ERROR(ReadLearnerDays(session_, site_, course_, INT32_MIN, INT32_MAX, 0,
+                                    [&](const LearnerDay& row) { AddLearnerDay(row); }));
     RETURN_IF_ERROR(CountStraddlingDays());
     for (auto& [person, learner] : learners_) ResetFact(learner);
     RETURN_IF_ERROR(ReadCompleted(0));
-    RETURN_IF_ERROR(session_.Execute("DELETE FROM learner_week WHERE site = :p1 AND course = :p2", {site_, course_}).status());
+    RETURN_IF_ERROR(
+        session_.Execute("DELETE FROM learner_week WHERE site = :p1 AND course = :p2", {site_, course_}).status());
     IntRows rows(kWeekColumns.size());
     for (const auto& [week, by_person] : made_) {
       for (const auto& [person, made] : by_person) {
@@ -318,15 +334,16 @@ class CourseCount {
   absl::Status CountPersons() {
     if (persons_.empty()) return absl::OkStatus();
     int32_t first_day = 1, last_day = 0;
-    RETURN_IF_ERROR(session_.Query("SELECT min(day), max(day), count(day) FROM (SELECT * FROM (SELECT day FROM learner_day WHERE site = :p1 AND"
-                                   " course = :p2 ORDER BY day LIMIT 1) a UNION ALL SELECT * FROM (SELECT day FROM learner_day WHERE"
-                                   " site = :p1 AND course = :p2 ORDER BY day DESC LIMIT 1) b) c",
-                                   {site_, course_}, [&](const store::Row& row) {
-                                     if (row.Int(2) == 0) return absl::OkStatus();
-                                     first_day = static_cast<int32_t>(row.Int(0));
-                                     last_day = static_cast<int32_t>(row.Int(1));
-                                     return absl::OkStatus();
-                                   }));
+    RETURN_IF_ERROR(session_.Query(
+        "SELECT min(day), max(day), count(day) FROM (SELECT * FROM (SELECT day FROM learner_day WHERE site = :p1 AND"
+        " course = :p2 ORDER BY day LIMIT 1) a UNION ALL SELECT * FROM (SELECT day FROM learner_day WHERE"
+        " site = :p1 AND course = :p2 ORDER BY day DESC LIMIT 1) b) c",
+        {site_, course_}, [&](const store::Row& row) {
+          if (row.Int(2) == 0) return absl::OkStatus();
+          first_day = static_cast<int32_t>(row.Int(0));
+          last_day = static_cast<int32_t>(row.Int(1));
+          return absl::OkStatus();
+        }));
     IntRows rows(kWeekColumns.size());
     for (const int64_t person : persons_) {
       const auto found = learners_.find(person);
@@ -347,16 +364,18 @@ class CourseCount {
         const int32_t from = std::max(first_day, zone_->DayOf(learner.now.intervals.front().from));
         const int64_t end = learner.now.intervals.back().to;
         const int32_t to = end == kNever ? last_day : std::min(last_day, zone_->DayOf(end));
-        RETURN_IF_ERROR(ReadLearnerDays(session_, site_, course_, from, to, person, [&](const LearnerDay& row) { AddLearnerDay(row); }));
+        RETURN_IF_ERROR(ReadLearnerDays(session_, site_, course_, from, to, person,
+                                        [&](const LearnerDay& row) { AddLearnerDay(row); }));
         RETURN_IF_ERROR(CountStraddlingDays());
       }
       if (had_days) {
         for (int32_t week = WeekOfDay(first_day); week <= WeekOfDay(last_day); ++week) {
           if (made_.contains(week)) continue;
-          RETURN_IF_ERROR(session_
-                              .Execute("DELETE FROM learner_week WHERE site = :p1 AND course = :p2 AND week = :p3 AND person = :p4",
-                                       {site_, course_, int64_t{week}, person})
-                              .status());
+          RETURN_IF_ERROR(
+              session_
+                  .Execute("DELETE FROM learner_week WHERE site = :p1 AND course = :p2 AND week = :p3 AND person = :p4",
+                           {site_, course_, int64_t{week}, person})
+                  .status());
         }
       }
       for (const auto& [week, by_person] : made_) {
@@ -400,8 +419,8 @@ class CourseCount {
     from_week_ = std::min(from_week_, zone_->WeekOf(at));
   }
 
-  static constexpr std::array<std::string_view, 8> kWeekColumns = {"site", "course", "week", "person", "days", "first_us", "last_us",
-                                                                   "first_open_us"};
+  static constexpr std::array<std::string_view, 8> kWeekColumns = {"site", "course",   "week",    "person",
+                                                                   "days", "first_us", "last_us", "first_open_us"};
   void AddWeekRow(IntRows& rows, int32_t week, int64_t person, const LearnerWeek& w) {
     rows.Add({site_, course_, week, person, w.days, w.first_us, w.last_us, OrNull(w.first_open_us, kNever)});
   }
@@ -414,37 +433,41 @@ class CourseCount {
 
   absl::StatusOr<WeekMap> ReadWeek(int32_t week) {
     WeekMap by_person;
-    RETURN_IF_ERROR(session_.Query("SELECT person, days, first_us, last_us, first_open_us FROM learner_week"
-                                   " WHERE site = :p1 AND course = :p2 AND week = :p3",
-                                   {site_, course_, int64_t{week}}, [&](const store::Row& row) {
-                                     by_person[row.Int(0)] = {static_cast<int32_t>(row.Int(1)), row.Int(2), row.Int(3),
-                                                              row.IsNull(4) ? kNever : row.Int(4)};
-                                     return absl::OkStatus();
-                                   }));
+    RETURN_IF_ERROR(
+        session_.Query("SELECT person, days, first_us, last_us, first_open_us FROM learner_week"
+                       " WHERE site = :p1 AND course = :p2 AND week = :p3",
+                       {site_, course_, int64_t{week}}, [&](const store::Row& row) {
+                         by_person[row.Int(0)] = {static_cast<int32_t>(row.Int(1)), row.Int(2), row.Int(3),
+                                                  row.IsNull(4) ? kNever : row.Int(4)};
+                         return absl::OkStatus();
+                       }));
     return by_person;
   }
 
   absl::Status WriteFacts() {
-    static constexpr std::array<std::string_view, 14> kColumns = {"site", "course", "person", "learner", "cohort",
-                                                                  "sex", "age", "country", "from_us", "to_us",
-                                                                  "first_action_us", "last_action_us", "active_days", "completed_us"};
+    static constexpr std::array<std::string_view, 14> kColumns = {
+        "site",    "course",  "person", "learner",         "cohort",         "sex",         "age",
+        "country", "from_us", "to_us",  "first_action_us", "last_action_us", "active_days", "completed_us"};
     IntRows rows(kColumns.size());
     std::vector<int64_t> several;
     for (const auto& [person, l] : learners_) {
       if (!l.changed && l.before == l.now) continue;
       const Counted& c = l.now;
       const bool any = !c.intervals.empty();
-      rows.Add({site_, course_, person, c.learner, c.dimensions.cohort, c.dimensions.sex, c.dimensions.age, c.dimensions.country,
-                any ? c.intervals[0].from : kNull, any ? c.intervals[0].to : kNull, OrNull(l.first_action_us, kNever),
-                OrNull(l.last_action_us, INT64_MIN), l.active_days, OrNull(l.completed_us, kNever)});
+      rows.Add({site_, course_, person, c.learner, c.dimensions.cohort, c.dimensions.sex, c.dimensions.age,
+                c.dimensions.country, any ? c.intervals[0].from : kNull, any ? c.intervals[0].to : kNull,
+                OrNull(l.first_action_us, kNever), OrNull(l.last_action_us, INT64_MIN), l.active_days,
+                OrNull(l.completed_us, kNever)});
       if (c.intervals.size() > 1) several.push_back(person);
     }
     changed_ = changed_ || !rows.empty();
     RETURN_IF_ERROR(session_.UpsertInts(
         "fact", kColumns, "site, course, person",
-        "learner = excluded.learner, cohort = excluded.cohort, sex = excluded.sex, age = excluded.age, country = excluded.country,"
+        "learner = excluded.learner, cohort = excluded.cohort, sex = excluded.sex, age = excluded.age, country = "
+        "excluded.country,"
         " from_us = excluded.from_us, to_us = excluded.to_us, more = NULL, first_action_us = excluded.first_action_us,"
-        " last_action_us = excluded.last_action_us, active_days = excluded.active_days, completed_us = excluded.completed_us",
+        " last_action_us = excluded.last_action_us, active_days = excluded.active_days, completed_us = "
+        "excluded.completed_us",
         rows.columns()));
     for (const int64_t person : several) {
       const Intervals& intervals = learners_[person].now.intervals;
@@ -509,12 +532,14 @@ class CourseCount {
     const auto read = [&](const store::Row& row) {
       const CellKey key{static_cast<int32_t>(row.Int(0)),
                         static_cast<int32_t>(row.Int(1)),
-                        {static_cast<int32_t>(row.Int(2)), static_cast<int32_t>(row.Int(3)), static_cast<int32_t>(row.Int(4)),
-                         static_cast<int32_t>(row.Int(5))}};
+                        {static_cast<int32_t>(row.Int(2)), static_cast<int32_t>(row.Int(3)),
+                         static_cast<int32_t>(row.Int(4)), static_cast<int32_t>(row.Int(5))}};
       before[key] = {row.Int(6), row.Int(7)};
       return absl::OkStatus();
     };
-    const std::string columns = "SELECT week, indicator, cohort, sex, age, country, numerator, denominator FROM cell WHERE site = :p1 AND course = :p2";
+    const std::string columns =
+        "SELECT week, indicator, cohort, sex, age, country, numerator, denominator FROM cell WHERE site = :p1 AND "
+        "course = :p2";
     if (report_.full) {
       // Weeks that lie outside the coverage by now have no figures any more.
       RETURN_IF_ERROR(session_.Query(columns, {site_, course_}, read));
@@ -527,25 +552,27 @@ class CourseCount {
       }
       std::erase_if(before, [&](const auto& cell) { return !weeks.contains(cell.first.week); });
     }
-    static constexpr std::array<std::string_view, 11> kColumns = {"site", "course", "split", "week", "indicator", "cohort",
-                                                                  "sex", "age", "country", "numerator", "denominator"};
+    static constexpr std::array<std::string_view, 11> kColumns = {
+        "site", "course", "split", "week", "indicator", "cohort", "sex", "age", "country", "numerator", "denominator"};
     IntRows rows(kColumns.size());
     for (const auto& [key, cell] : cells) {
       const auto old = before.find(key);
       const bool same = old != before.end() && old->second == cell;
       if (old != before.end()) before.erase(old);
       if (same) continue;
-      rows.Add({site_, course_, key.dimensions.sex != kAllValues, key.week, key.indicator, key.dimensions.cohort, key.dimensions.sex, key.dimensions.age,
-                key.dimensions.country, cell.numerator, cell.denominator});
+      rows.Add({site_, course_, key.dimensions.sex != kAllValues, key.week, key.indicator, key.dimensions.cohort,
+                key.dimensions.sex, key.dimensions.age, key.dimensions.country, cell.numerator, cell.denominator});
     }
     for (const auto& [key, cell] : before) {
-      RETURN_IF_ERROR(session_
-                          .Execute("DELETE FROM cell WHERE site = :p1 AND course = :p2 AND week = :p3 AND indicator = :p4 AND cohort = :p5"
-                                   " AND sex = :p6 AND age = :p7 AND country = :p8 AND split = :p9",
-                                   {site_, course_, int64_t{key.week}, int64_t{key.indicator}, int64_t{key.dimensions.cohort},
-                                    int64_t{key.dimensions.sex}, int64_t{key.dimensions.age}, int64_t{key.dimensions.country},
-                                    int64_t{key.dimensions.sex != kAllValues}})
-                          .status());
+      RETURN_IF_ERROR(
+          session_
+              .Execute("DELETE FROM cell WHERE site = :p1 AND course = :p2 AND week = :p3 AND indicator = :p4 AND "
+                       "cohort = :p5"
+                       " AND sex = :p6 AND age = :p7 AND country = :p8 AND split = :p9",
+                       {site_, course_, int64_t{key.week}, int64_t{key.indicator}, int64_t{key.dimensions.cohort},
+                        int64_t{key.dimensions.sex}, int64_t{key.dimensions.age}, int64_t{key.dimensions.country},
+                        int64_t{key.dimensions.sex != kAllValues}})
+              .status());
     }
     report_.cells = static_cast<int64_t>(rows.size() + before.size());
     changed_ = changed_ || report_.cells > 0;
@@ -565,20 +592,26 @@ class CourseCount {
       sum.last_action_us = std::max(sum.last_action_us, l.last_action_us);
     }
     std::set<int32_t> gone;
-    RETURN_IF_ERROR(session_.Query("SELECT cohort FROM cohort WHERE site = :p1 AND course = :p2", {site_, course_}, [&](const store::Row& row) {
-      const int32_t cohort = static_cast<int32_t>(row.Int(0));
-      if (!now.contains(cohort)) gone.insert(cohort);
-      return absl::OkStatus();
-    }));
+    RETURN_IF_ERROR(session_.Query("SELECT cohort FROM cohort WHERE site = :p1 AND course = :p2", {site_, course_},
+                                   [&](const store::Row& row) {
+                                     const int32_t cohort = static_cast<int32_t>(row.Int(0));
+                                     if (!now.contains(cohort)) gone.insert(cohort);
+                                     return absl::OkStatus();
+                                   }));
     for (const int32_t cohort : gone) {
-      RETURN_IF_ERROR(session_.Execute("DELETE FROM cohort WHERE site = :p1 AND course = :p2 AND cohort = :p3", {site_, course_, int64_t{cohort}})
+      RETURN_IF_ERROR(session_
+                          .Execute("DELETE FROM cohort WHERE site = :p1 AND course = :p2 AND cohort = :p3",
+                                   {site_, course_, int64_t{cohort}})
                           .status());
     }
-    static constexpr std::array<std::string_view, 5> kColumns = {"site", "course", "cohort", "learners", "last_action_us"};
+    static constexpr std::array<std::string_view, 5> kColumns = {"site", "course", "cohort", "learners",
+                                                                 "last_action_us"};
     IntRows rows(5);
-    for (const auto& [cohort, sum] : now) rows.Add({site_, course_, cohort, sum.learners, OrNull(sum.last_action_us, INT64_MIN)});
+    for (const auto& [cohort, sum] : now)
+      rows.Add({site_, course_, cohort, sum.learners, OrNull(sum.last_action_us, INT64_MIN)});
     return session_.UpsertInts("cohort", kColumns, "site, course, cohort",
-                               "learners = excluded.learners, last_action_us = excluded.last_action_us", rows.columns());
+                               "learners = excluded.learners, last_action_us = excluded.last_action_us",
+                               rows.columns());
   }
 
   CourseCounter& counter_;
@@ -614,7 +647,8 @@ NameKind NameNumbers::KindOf(int32_t name) const {
 }
 
 absl::StatusOr<NameNumbers> ReadNameNumbers(Dictionary& dictionary) {
-  const std::vector<std::string> names = {"\\core\\event\\course_completed", "\\core\\event\\course_module_completion_updated"};
+  const std::vector<std::string> names = {"\\core\\event\\course_completed",
+                                          "\\core\\event\\course_module_completion_updated"};
   ASSIGN_OR_RETURN(const std::vector<int32_t> numbers, dictionary.Words(names));
   return NameNumbers{numbers[0], numbers[1]};
 }

@@ -22,12 +22,12 @@ struct NameNumbers {
 absl::StatusOr<NameNumbers> ReadNameNumbers(Dictionary& dictionary);
 
 struct CourseReport {
-  bool full = false;   // counted from all learner-days of the course
-  int64_t cells = 0;   // cells that changed
+  bool full = false;  // counted from all learner-days of the course
+  int64_t cells = 0;  // cells that changed
 };
 
-// Counts the figures of one course again, as far as marks and T ask for it: learner_day -> learner_week and fact -> cell. Marks are
-// consumed. Not thread-safe.
+// Counts the figures of one course again, as far as marks and T ask for it: learner_day -> learner_week and fact ->
+// cell. Marks are consumed. Not thread-safe.
 class CourseCounter {
  public:
   explicit CourseCounter(Dictionary& dictionary) : dictionary_(dictionary) {}
@@ -35,7 +35,8 @@ class CourseCounter {
   // Learns the numbers of names; before the first Count, outside of any transaction.
   absl::Status Prepare();
 
-  // Inside the caller's transaction, which may be rolled back and run again. Takes the site's row (shared), then the course's.
+  // Inside the caller's transaction, which may be rolled back and run again. Takes the site's row (shared), then the
+  // course's.
   absl::StatusOr<CourseReport> Count(store::Session& session, int64_t site, int64_t course);
 
   // Forgets days counted from raw: raw's days were made again.
@@ -43,7 +44,8 @@ class CourseCounter {
 
  private:
   friend class CourseCount;
-  // A day of which only a part counts was counted from raw; good as long as the day's sum and the valid spans are the same.
+  // A day of which only a part counts was counted from raw; good as long as the day's sum and the valid spans are the
+  // same.
   struct Recount {
     int64_t n = 0;
     std::string valid;

@@ -6,8 +6,8 @@
 
 namespace compagnon::analytics {
 
-absl::StatusOr<std::vector<int32_t>> Dictionary::NumbersOf(Numbers& known, const std::vector<Key>& keys, std::string_view insert,
-                                                           std::string_view select) {
+absl::StatusOr<std::vector<int32_t>> Dictionary::NumbersOf(Numbers& known, const std::vector<Key>& keys,
+                                                           std::string_view insert, std::string_view select) {
   std::vector<int32_t> numbers(keys.size(), 0);
   std::vector<Key> unknown;
   {

@@ -14,9 +14,9 @@
 
 namespace compagnon::analytics {
 
-// Small numbers for texts that come again and again: event names, dimension values, cohort codes, sites, streams. Numbers are never
-// taken back, so that what was read once may be kept; they differ from one database to the next. Thread-safe; many processes may
-// share a database.
+// Small numbers for texts that come again and again: event names, dimension values, cohort codes, sites, streams.
+// Numbers are never taken back, so that what was read once may be kept; they differ from one database to the next.
+// Thread-safe; many processes may share a database.
 class Dictionary {
  public:
   explicit Dictionary(store::Database& database) : database_(database) {}
@@ -27,7 +27,8 @@ class Dictionary {
   // Of (site number, stream name).
   absl::StatusOr<std::vector<int32_t>> Streams(absl::Span<const std::pair<int32_t, std::string>> streams);
 
-  // The word of a number the store holds; Internal when there is none. Reads the database when it is new: not inside a transaction.
+  // The word of a number the store holds; Internal when there is none. Reads the database when it is new: not inside a
+  // transaction.
   absl::StatusOr<std::string> Word(int32_t number);
 
  private:

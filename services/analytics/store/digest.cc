@@ -65,7 +65,8 @@ absl::StatusOr<LayerDigest> DigestRaw(store::Session& session, const Names& name
   LayerDigest digest{"raw", 0, 0};
   int64_t from = 0, to = -1;
   const bool postgresql = session.dialect() == store::Dialect::kPostgresql;
-  RETURN_IF_ERROR(session.Query(postgresql ? "SELECT min(month), max(month), count(*) FROM month_made" : "SELECT min(min_us), max(max_us), count(*) FROM raw_span",
+  RETURN_IF_ERROR(session.Query(postgresql ? "SELECT min(month), max(month), count(*) FROM month_made"
+                                           : "SELECT min(min_us), max(max_us), count(*) FROM raw_span",
                                 {}, [&](const store::Row& row) {
                                   if (row.Int(2) == 0) return absl::OkStatus();
                                   from = postgresql ? row.Int(0) : UtcMonth(row.Int(0));
@@ -74,25 +75,28 @@ absl::StatusOr<LayerDigest> DigestRaw(store::Session& session, const Names& name
                                 }));
   for (const auto& [site, code] : names.sites) {
     for (int64_t month = from; month <= to; ++month) {
-      RETURN_IF_ERROR(ReadRaw(session, site, UtcMonthStart(static_cast<int32_t>(month)), UtcMonthStart(static_cast<int32_t>(month + 1)),
-                              [&, code = code](const Activity& e) {
-                                Hash hash;
-                                hash.Add(code).Add(names.streams.at(e.stream)).Add(e.pos).Add(e.occurred_us).Add(e.recorded_us);
-                                hash.Add(names.words.at(e.name)).Add(e.course).Add(e.traits).Add(e.context_instance).Add(e.object);
-                                hash.Add(e.grade_item).Add(e.score_milli);
-                                if (what == DigestOf::kDatabase) hash.Add(e.person).Add(e.related_person);
-                                ++digest.rows;
-                                digest.sum += hash.value();
-                                return absl::OkStatus();
-                              }));
+      RETURN_IF_ERROR(
+          ReadRaw(session, site, UtcMonthStart(static_cast<int32_t>(month)),
+                  UtcMonthStart(static_cast<int32_t>(month + 1)), [&, code = code](const Activity& e) {
+                    Hash hash;
+                    hash.Add(code).Add(names.streams.at(e.stream)).Add(e.pos).Add(e.occurred_us).Add(e.recorded_us);
+                    hash.Add(names.words.at(e.name)).Add(e.course).Add(e.traits).Add(e.context_instance).Add(e.object);
+                    hash.Add(e.grade_item).Add(e.score_milli);
+                    if (what == DigestOf::kDatabase) hash.Add(e.person).Add(e.related_person);
+                    ++digest.rows;
+                    digest.sum += hash.value();
+                    return absl::OkStatus();
+                  }));
     }
   }
   return digest;
 }
 
-// Hashes rows of integers; columns 0 and `stream` are numbers of a site and a stream, those in `words` numbers of words.
-absl::StatusOr<LayerDigest> DigestRows(store::Session& session, const Names& names, std::string layer, std::string_view sql, size_t columns,
-                                       int stream, size_t first_word, size_t last_word) {
+// Hashes rows of integers; columns 0 and `stream` are numbers of a site and a stream, those in `words` numbers of
+// words.
+absl::StatusOr<LayerDigest> DigestRows(store::Session& session, const Names& names, std::string layer,
+                                       std::string_view sql, size_t columns, int stream, size_t first_word,
+                                       size_t last_word) {
   LayerDigest digest{std::move(layer), 0, 0};
   RETURN_IF_ERROR(session.Query(sql, {}, [&](const store::Row& row) {
     Hash hash;
@@ -134,12 +138,19 @@ absl::StatusOr<std::vector<LayerDigest>> Digests(store::Database& database, Dige
                          "SELECT site, course, day, kind, stream, count(*), sum(n), sum(first_us - day * 86400000000),"
                          " sum(last_us - day * 86400000000) FROM learner_day GROUP BY site, course, day, kind, stream",
                          9, 4, 1, 0)
-            : DigestRows(session, names, "learner_day", "SELECT site, course, day, kind, stream, person, n, first_us, last_us FROM learner_day", 9, 4, 1, 0)));
-    RETURN_IF_ERROR(add(run ? DigestRows(session, names, "completed", "SELECT site, course, stream, at_us, count(*) FROM completed"
-                                                                      " GROUP BY site, course, stream, at_us", 5, 2, 1, 0)
-                            : DigestRows(session, names, "completed", "SELECT site, course, stream, at_us, person FROM completed", 5, 2, 1, 0)));
-    return add(DigestRows(session, names, "cell",
-                          "SELECT site, course, week, indicator, cohort, sex, age, country, numerator, denominator FROM cell", 10, -1, 4, 7));
+            : DigestRows(session, names, "learner_day",
+                         "SELECT site, course, day, kind, stream, person, n, first_us, last_us FROM learner_day", 9, 4,
+                         1, 0)));
+    RETURN_IF_ERROR(add(run ? DigestRows(session, names, "completed",
+                                         "SELECT site, course, stream, at_us, count(*) FROM completed"
+                                         " GROUP BY site, course, stream, at_us",
+                                         5, 2, 1, 0)
+                            : DigestRows(session, names, "completed",
+                                         "SELECT site, course, stream, at_us, person FROM completed", 5, 2, 1, 0)));
+    return add(
+        DigestRows(session, names, "cell",
+                   "SELECT site, course, week, indicator, cohort, sex, age, country, numerator, denominator FROM cell",
+                   10, -1, 4, 7));
   }));
   return layers;
 }

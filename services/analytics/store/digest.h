@@ -9,8 +9,8 @@
 
 namespace compagnon::analytics {
 
-// What a layer holds, whatever the order of its rows, the back end, and the numbers its dictionary gave: how many rows, and the sum of
-// their hashes modulo 2^64. It finds accidents, not tampering.
+// What a layer holds, whatever the order of its rows, the back end, and the numbers its dictionary gave: how many rows,
+// and the sum of their hashes modulo 2^64. It finds accidents, not tampering.
 struct LayerDigest {
   std::string layer;
   int64_t rows = 0;
@@ -20,8 +20,8 @@ struct LayerDigest {
 
 enum class DigestOf {
   kDatabase,  // pseudonyms included: two copies of one suite's data
-  kRun,       // without pseudonyms, which are random in each suite: two runs over the same input. Days are then hashed as sums by
-              // (site, course, day, kind, stream), and completions as moments.
+  kRun,  // without pseudonyms, which are random in each suite: two runs over the same input. Days are then hashed as
+         // sums by (site, course, day, kind, stream), and completions as moments.
 };
 
 // The layers raw, learner_day, completed and cell, each read in a snapshot of its own: compare at rest.

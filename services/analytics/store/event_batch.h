@@ -11,7 +11,8 @@
 #include "analytics/domain/intervals.h"
 #include "platform/bus/bus.h"
 
-// A decoded batch of the queue, with the wire format left behind. `stream` and `name` are indexes into the batch's own lists.
+// A decoded batch of the queue, with the wire format left behind. `stream` and `name` are indexes into the batch's own
+// lists.
 namespace compagnon::analytics {
 
 struct StreamName {
@@ -55,7 +56,8 @@ struct CompletenessState {
   int64_t counted = 0;
 };
 
-// A message that is set aside. When its id tells its stream and position, these count as taken, so that the coverage can be believed.
+// A message that is set aside. When its id tells its stream and position, these count as taken, so that the coverage
+// can be believed.
 struct Poison {
   int32_t stream = -1;
   int64_t pos = 0;

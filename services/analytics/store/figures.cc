@@ -15,9 +15,7 @@ namespace {
 
 constexpr size_t kKeptAnswers = 2000;
 
-absl::Status NotFound(std::string_view reason) {
-  return WithReason(absl::NotFoundError(std::string(reason)), reason);
-}
+absl::Status NotFound(std::string_view reason) { return WithReason(absl::NotFoundError(std::string(reason)), reason); }
 
 std::optional<int32_t> OptionalDay(const store::Row& row, size_t column) {
   if (row.IsNull(column)) return std::nullopt;
@@ -42,21 +40,23 @@ absl::StatusOr<SiteKnowledge> SiteOf(const store::Row& row, size_t at = 0) {
 
 absl::StatusOr<SiteKnowledge> ReadSite(store::Session& session, const std::string& code) {
   std::optional<SiteKnowledge> site;
-  RETURN_IF_ERROR(session.Query(fmt::format("SELECT {} FROM site s WHERE s.code = :p1", kSiteColumns), {code}, [&](const store::Row& row) -> absl::Status {
-    ASSIGN_OR_RETURN(site, SiteOf(row));
-    return absl::OkStatus();
-  }));
+  RETURN_IF_ERROR(session.Query(fmt::format("SELECT {} FROM site s WHERE s.code = :p1", kSiteColumns), {code},
+                                [&](const store::Row& row) -> absl::Status {
+                                  ASSIGN_OR_RETURN(site, SiteOf(row));
+                                  return absl::OkStatus();
+                                }));
   if (!site) return NotFound("site_not_found");
   return *std::move(site);
 }
 
 absl::StatusOr<CourseKnowledge> ReadCourse(store::Session& session, int64_t site, int64_t course) {
   std::optional<CourseKnowledge> known;
-  RETURN_IF_ERROR(session.Query("SELECT short_name, full_name, start_day, end_day, version FROM course WHERE site = :p1 AND course = :p2",
-                                {site, course}, [&](const store::Row& row) {
-                                  known = {course, row.Text(0), row.Text(1), OptionalDay(row, 2), OptionalDay(row, 3), row.Int(4)};
-                                  return absl::OkStatus();
-                                }));
+  RETURN_IF_ERROR(session.Query(
+      "SELECT short_name, full_name, start_day, end_day, version FROM course WHERE site = :p1 AND course = :p2",
+      {site, course}, [&](const store::Row& row) {
+        known = {course, row.Text(0), row.Text(1), OptionalDay(row, 2), OptionalDay(row, 3), row.Int(4)};
+        return absl::OkStatus();
+      }));
   if (!known) return NotFound("course_not_found");
   return *std::move(known);
 }
@@ -75,11 +75,12 @@ using CompletenessDays = std::map<int32_t, Cell>;
 
 absl::StatusOr<CompletenessDays> ReadCompleteness(store::Session& session, int64_t site, int32_t first, int32_t last) {
   CompletenessDays days;
-  RETURN_IF_ERROR(session.Query("SELECT day, pulled, counted FROM completeness WHERE site = :p1 AND day BETWEEN :p2 AND :p3",
-                                {site, int64_t{first}, int64_t{last}}, [&](const store::Row& row) {
-                                  days[static_cast<int32_t>(row.Int(0))] = {row.Int(1), row.Int(2)};
-                                  return absl::OkStatus();
-                                }));
+  RETURN_IF_ERROR(
+      session.Query("SELECT day, pulled, counted FROM completeness WHERE site = :p1 AND day BETWEEN :p2 AND :p3",
+                    {site, int64_t{first}, int64_t{last}}, [&](const store::Row& row) {
+                      days[static_cast<int32_t>(row.Int(0))] = {row.Int(1), row.Int(2)};
+                      return absl::OkStatus();
+                    }));
   return days;
 }
 
@@ -99,7 +100,8 @@ int32_t CompletenessOf(const SiteKnowledge& site, const CompletenessDays& days, 
 }
 
 // The span a figure speaks of: its week, or the course from its opening, up to T.
-int32_t CompletenessOfWeek(const SiteKnowledge& site, const CourseFrame& frame, const CompletenessDays& days, int32_t week) {
+int32_t CompletenessOfWeek(const SiteKnowledge& site, const CourseFrame& frame, const CompletenessDays& days,
+                           int32_t week) {
   if (!site.zone) return -1;
   if (week == kWholeHistory) {
     const int64_t from = frame.opens_us == INT64_MIN ? frame.known_from_us : frame.opens_us;
@@ -133,10 +135,12 @@ std::string InsideScopes(const std::vector<std::string>& held, std::vector<store
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const FigureSet>> FigureReader::Query(const FigureQuery& query) {
-  if (!query.scope.course) return WithReason(absl::InvalidArgumentError("figures are asked for a course or a cohort"), "parent_invalid");
-  const std::string key = fmt::format("{}|{}|{}|{}{}{}{}|{}", query.scope.site, *query.scope.course,
-                                      query.scope.cohort ? "c" + *query.scope.cohort : "", query.by.sex, query.by.age_band, query.by.country,
-                                      query.weekly, fmt::join(query.indicators, ","));
+  if (!query.scope.course)
+    return WithReason(absl::InvalidArgumentError("figures are asked for a course or a cohort"), "parent_invalid");
+  const std::string key =
+      fmt::format("{}|{}|{}|{}{}{}{}|{}", query.scope.site, *query.scope.course,
+                  query.scope.cohort ? "c" + *query.scope.cohort : "", query.by.sex, query.by.age_band,
+                  query.by.country, query.weekly, fmt::join(query.indicators, ","));
   struct Read {
     FigureRow row;
     std::array<int32_t, 3> words;
@@ -152,7 +156,8 @@ absl::StatusOr<std::shared_ptr<const FigureSet>> FigureReader::Query(const Figur
     {
       absl::MutexLock lock(&mutex_);
       const auto found = kept_.find(key);
-      if (found != kept_.end() && found->second.course_version == set.course.version && found->second.site_version == set.site.version) {
+      if (found != kept_.end() && found->second.course_version == set.course.version &&
+          found->second.site_version == set.site.version) {
         kept = found->second.set;
         return absl::OkStatus();
       }
@@ -164,25 +169,28 @@ absl::StatusOr<std::shared_ptr<const FigureSet>> FigureReader::Query(const Figur
     if (query.scope.cohort) {
       params.emplace_back(*query.scope.cohort);
       bool known = false;
-      RETURN_IF_ERROR(session.Query("SELECT 1 FROM cohort h JOIN word w ON w.id = h.cohort WHERE h.site = :p1 AND h.course = :p2 AND w.text = :p3",
-                                    params, [&](const store::Row&) {
-                                      known = true;
-                                      return absl::OkStatus();
-                                    }));
+      RETURN_IF_ERROR(
+          session.Query("SELECT 1 FROM cohort h JOIN word w ON w.id = h.cohort WHERE h.site = :p1 AND h.course = :p2 "
+                        "AND w.text = :p3",
+                        params, [&](const store::Row&) {
+                          known = true;
+                          return absl::OkStatus();
+                        }));
       if (!known) return NotFound("cohort_not_found");
       where += " AND cohort = (SELECT id FROM word WHERE text = :p3)";
     }
-    const std::string groups = fmt::format("week, indicator{}{}{}", query.by.sex ? ", sex" : "", query.by.age_band ? ", age" : "",
-                                           query.by.country ? ", country" : "");
+    const std::string groups = fmt::format("week, indicator{}{}{}", query.by.sex ? ", sex" : "",
+                                           query.by.age_band ? ", age" : "", query.by.country ? ", country" : "");
     RETURN_IF_ERROR(session.Query(
-        fmt::format("SELECT week, indicator, sum(numerator), sum(denominator){}{}{} FROM cell WHERE {} GROUP BY {}", query.by.sex ? ", sex" : "",
-                    query.by.age_band ? ", age" : "", query.by.country ? ", country" : "", where, groups),
+        fmt::format("SELECT week, indicator, sum(numerator), sum(denominator){}{}{} FROM cell WHERE {} GROUP BY {}",
+                    query.by.sex ? ", sex" : "", query.by.age_band ? ", age" : "", query.by.country ? ", country" : "",
+                    where, groups),
         params, [&](const store::Row& row) {
           Read read{{}, {kAllValues, kAllValues, kAllValues}};
           read.row.week = static_cast<int32_t>(row.Int(0));
           read.row.indicator = static_cast<int32_t>(row.Int(1));
-          if (!query.indicators.empty() &&
-              std::find(query.indicators.begin(), query.indicators.end(), read.row.indicator) == query.indicators.end()) {
+          if (!query.indicators.empty() && std::find(query.indicators.begin(), query.indicators.end(),
+                                                     read.row.indicator) == query.indicators.end()) {
             return absl::OkStatus();
           }
           read.row.cell = {row.Int(2), row.Int(3)};
@@ -206,8 +214,11 @@ absl::StatusOr<std::shared_ptr<const FigureSet>> FigureReader::Query(const Figur
     if (split) return absl::OkStatus();
     const int32_t whole = CompletenessOfWeek(set.site, frame, days, kWholeHistory);
     for (const int32_t indicator : {kEnrolled, kOpen, kStarted, kCompleted, kDroppedOut}) {
-      const bool asked = query.indicators.empty() || std::find(query.indicators.begin(), query.indicators.end(), indicator) != query.indicators.end();
-      const bool there = std::any_of(rows.begin(), rows.end(), [&](const Read& r) { return r.row.indicator == indicator && r.row.week == kWholeHistory; });
+      const bool asked = query.indicators.empty() || std::find(query.indicators.begin(), query.indicators.end(),
+                                                               indicator) != query.indicators.end();
+      const bool there = std::any_of(rows.begin(), rows.end(), [&](const Read& r) {
+        return r.row.indicator == indicator && r.row.week == kWholeHistory;
+      });
       if (!asked || there) continue;
       Read read{{}, {kAllValues, kAllValues, kAllValues}};
       read.row.indicator = indicator;
@@ -227,8 +238,9 @@ absl::StatusOr<std::shared_ptr<const FigureSet>> FigureReader::Query(const Figur
     set.figures.push_back(std::move(read.row));
   }
   std::sort(set.figures.begin(), set.figures.end(), [](const FigureRow& a, const FigureRow& b) {
-    return std::make_tuple(IndicatorCode(a.indicator), a.week, std::cref(a.sex), std::cref(a.age_band), std::cref(a.country)) <
-           std::make_tuple(IndicatorCode(b.indicator), b.week, std::cref(b.sex), std::cref(b.age_band), std::cref(b.country));
+    return std::make_tuple(IndicatorCode(a.indicator), a.week, std::cref(a.sex), std::cref(a.age_band),
+                           std::cref(a.country)) < std::make_tuple(IndicatorCode(b.indicator), b.week, std::cref(b.sex),
+                                                                   std::cref(b.age_band), std::cref(b.country));
   });
   auto shared = std::make_shared<const FigureSet>(std::move(set));
   absl::MutexLock lock(&mutex_);
@@ -242,10 +254,11 @@ absl::StatusOr<std::vector<int64_t>> FigureReader::CoursesOf(const std::string& 
   RETURN_IF_ERROR(database_.Read([&](store::Session& session) -> absl::Status {
     courses.clear();
     ASSIGN_OR_RETURN(const SiteKnowledge known, ReadSite(session, site));
-    return session.Query("SELECT DISTINCT course FROM cohort WHERE site = :p1 ORDER BY course", {known.id}, [&](const store::Row& row) {
-      courses.push_back(row.Int(0));
-      return absl::OkStatus();
-    });
+    return session.Query("SELECT DISTINCT course FROM cohort WHERE site = :p1 ORDER BY course", {known.id},
+                         [&](const store::Row& row) {
+                           courses.push_back(row.Int(0));
+                           return absl::OkStatus();
+                         });
   }));
   return courses;
 }
@@ -255,28 +268,33 @@ absl::StatusOr<std::vector<std::string>> FigureReader::CohortsOf(const std::stri
   RETURN_IF_ERROR(database_.Read([&](store::Session& session) -> absl::Status {
     cohorts.clear();
     ASSIGN_OR_RETURN(const SiteKnowledge known, ReadSite(session, site));
-    return session.Query("SELECT w.text FROM cohort h JOIN word w ON w.id = h.cohort WHERE h.site = :p1 AND h.course = :p2 AND w.text <> ''"
-                         " ORDER BY w.text",
-                         {known.id, course}, [&](const store::Row& row) {
-                           cohorts.push_back(row.Text(0));
-                           return absl::OkStatus();
-                         });
+    return session.Query(
+        "SELECT w.text FROM cohort h JOIN word w ON w.id = h.cohort WHERE h.site = :p1 AND h.course = :p2 AND w.text "
+        "<> ''"
+        " ORDER BY w.text",
+        {known.id, course}, [&](const store::Row& row) {
+          cohorts.push_back(row.Text(0));
+          return absl::OkStatus();
+        });
   }));
   return cohorts;
 }
 
-absl::StatusOr<std::vector<CohortLine>> FigureReader::Cohorts(const std::vector<std::string>& held, const std::optional<CohortPlace>& after,
-                                                              size_t limit) {
+absl::StatusOr<std::vector<CohortLine>> FigureReader::Cohorts(const std::vector<std::string>& held,
+                                                              const std::optional<CohortPlace>& after, size_t limit) {
   std::vector<CohortLine> lines;
   RETURN_IF_ERROR(database_.Read([&](store::Session& session) -> absl::Status {
     lines.clear();
     std::vector<store::Value> params;
-    std::string sql = fmt::format("SELECT {}, c.course, w.text, h.cohort, h.last_action_us, c.short_name, c.full_name, c.start_day, c.end_day, c.version"
-                                  " FROM cohort h JOIN site s ON s.id = h.site JOIN course c ON c.site = h.site AND c.course = h.course"
-                                  " JOIN word w ON w.id = h.cohort WHERE ({})",
-                                  kSiteColumns, InsideScopes(held, params));
+    std::string sql = fmt::format(
+        "SELECT {}, c.course, w.text, h.cohort, h.last_action_us, c.short_name, c.full_name, c.start_day, c.end_day, "
+        "c.version"
+        " FROM cohort h JOIN site s ON s.id = h.site JOIN course c ON c.site = h.site AND c.course = h.course"
+        " JOIN word w ON w.id = h.cohort WHERE ({})",
+        kSiteColumns, InsideScopes(held, params));
     if (after) {
-      sql += fmt::format(" AND (s.code, c.course, w.text) > (:p{}, :p{}, :p{})", params.size() + 1, params.size() + 2, params.size() + 3);
+      sql += fmt::format(" AND (s.code, c.course, w.text) > (:p{}, :p{}, :p{})", params.size() + 1, params.size() + 2,
+                         params.size() + 3);
       params.insert(params.end(), {after->site, after->course, after->cohort});
     }
     params.emplace_back(static_cast<int64_t>(limit) + 1);
@@ -310,16 +328,19 @@ absl::StatusOr<std::vector<CohortLine>> FigureReader::Cohorts(const std::vector<
       const std::string cohort = line.run ? "" : " AND cohort = :p4";
       std::vector<store::Value> of = {site.id, line.course.course, int64_t{line.last_week - 11}};
       if (!line.run) of.emplace_back(found[i].cohort);
-      RETURN_IF_ERROR(session.Query(fmt::format("SELECT week, indicator, sum(numerator), sum(denominator) FROM cell WHERE site = :p1 AND course = :p2"
-                                                " AND split = 0 AND (week = -1 OR week >= :p3){} GROUP BY week, indicator",
-                                                cohort),
-                                    of, [&](const store::Row& row) {
-                                      line.totals[{static_cast<int32_t>(row.Int(0)), static_cast<int32_t>(row.Int(1))}] = {row.Int(2), row.Int(3)};
-                                      return absl::OkStatus();
-                                    }));
+      RETURN_IF_ERROR(session.Query(
+          fmt::format(
+              "SELECT week, indicator, sum(numerator), sum(denominator) FROM cell WHERE site = :p1 AND course = :p2"
+              " AND split = 0 AND (week = -1 OR week >= :p3){} GROUP BY week, indicator",
+              cohort),
+          of, [&](const store::Row& row) {
+            line.totals[{static_cast<int32_t>(row.Int(0)), static_cast<int32_t>(row.Int(1))}] = {row.Int(2),
+                                                                                                 row.Int(3)};
+            return absl::OkStatus();
+          }));
       if (line.run) {
-        RETURN_IF_ERROR(session.Query("SELECT max(last_action_us) FROM cohort WHERE site = :p1 AND course = :p2", {site.id, line.course.course},
-                                      [&](const store::Row& row) {
+        RETURN_IF_ERROR(session.Query("SELECT max(last_action_us) FROM cohort WHERE site = :p1 AND course = :p2",
+                                      {site.id, line.course.course}, [&](const store::Row& row) {
                                         line.last_action_us = row.Int(0);
                                         return absl::OkStatus();
                                       }));
@@ -335,8 +356,10 @@ absl::StatusOr<std::vector<CohortLine>> FigureReader::Cohorts(const std::vector<
   return lines;
 }
 
-absl::StatusOr<LearnerPage> FigureReader::Learners(const Scope& scope, const std::optional<LearnerPlace>& after, size_t limit) {
-  if (!scope.course) return WithReason(absl::InvalidArgumentError("learners are asked for a course or a cohort"), "parent_invalid");
+absl::StatusOr<LearnerPage> FigureReader::Learners(const Scope& scope, const std::optional<LearnerPlace>& after,
+                                                   size_t limit) {
+  if (!scope.course)
+    return WithReason(absl::InvalidArgumentError("learners are asked for a course or a cohort"), "parent_invalid");
   LearnerPage page;
   RETURN_IF_ERROR(database_.Read([&](store::Session& session) -> absl::Status {
     page = {};
@@ -353,48 +376,53 @@ absl::StatusOr<LearnerPage> FigureReader::Learners(const Scope& scope, const std
       return absl::OkStatus();
     }));
     if (after) {
-      where += fmt::format(" AND (coalesce(last_action_us, 0), person) > (:p{}, :p{})", params.size() + 1, params.size() + 2);
+      where += fmt::format(" AND (coalesce(last_action_us, 0), person) > (:p{}, :p{})", params.size() + 1,
+                           params.size() + 2);
       params.insert(params.end(), {after->last_action_us, after->person});
     }
     params.emplace_back(static_cast<int64_t>(limit) + 1);
     absl::flat_hash_map<int64_t, size_t> place;
-    RETURN_IF_ERROR(session.Query(fmt::format("SELECT person, first_action_us, last_action_us, active_days, completed_us, from_us, to_us, more FROM fact"
-                                              " WHERE {} ORDER BY coalesce(last_action_us, 0), person LIMIT :p{}",
-                                              where, params.size()),
-                                  params, [&](const store::Row& row) -> absl::Status {
-                                    if (page.learners.size() == limit) {
-                                      page.more = true;
-                                      return absl::OkStatus();
-                                    }
-                                    LearnerLine line;
-                                    line.person = row.Int(0);
-                                    line.first_action_us = row.Int(1);
-                                    line.last_action_us = row.Int(2);
-                                    line.active_days = row.Int(3);
-                                    line.completed_us = row.Int(4);
-                                    ASSIGN_OR_RETURN(Intervals intervals, ParseIntervals(row.Text(7)));
-                                    intervals.insert(intervals.begin(), {row.Int(5), row.Int(6)});
-                                    line.open = OpenAt(intervals, site.watermark_us);
-                                    line.recent_active_days.assign(4, 0);
-                                    place[line.person] = page.learners.size();
-                                    page.learners.push_back(std::move(line));
-                                    return absl::OkStatus();
-                                  }));
+    RETURN_IF_ERROR(session.Query(
+        fmt::format(
+            "SELECT person, first_action_us, last_action_us, active_days, completed_us, from_us, to_us, more FROM fact"
+            " WHERE {} ORDER BY coalesce(last_action_us, 0), person LIMIT :p{}",
+            where, params.size()),
+        params, [&](const store::Row& row) -> absl::Status {
+          if (page.learners.size() == limit) {
+            page.more = true;
+            return absl::OkStatus();
+          }
+          LearnerLine line;
+          line.person = row.Int(0);
+          line.first_action_us = row.Int(1);
+          line.last_action_us = row.Int(2);
+          line.active_days = row.Int(3);
+          line.completed_us = row.Int(4);
+          ASSIGN_OR_RETURN(Intervals intervals, ParseIntervals(row.Text(7)));
+          intervals.insert(intervals.begin(), {row.Int(5), row.Int(6)});
+          line.open = OpenAt(intervals, site.watermark_us);
+          line.recent_active_days.assign(4, 0);
+          place[line.person] = page.learners.size();
+          page.learners.push_back(std::move(line));
+          return absl::OkStatus();
+        }));
     if (!site.zone || site.watermark_us == 0) return absl::OkStatus();
     const int32_t last_week = site.zone->WeekOf(site.watermark_us);
-    return session.Query("SELECT week, person, days FROM learner_week WHERE site = :p1 AND course = :p2 AND week BETWEEN :p3 AND :p4",
-                         {site.id, course.course, int64_t{last_week - 3}, int64_t{last_week}}, [&](const store::Row& row) {
-                           const auto found = place.find(row.Int(1));
-                           if (found == place.end()) return absl::OkStatus();
-                           page.learners[found->second].recent_active_days[row.Int(0) - last_week + 3] =
-                               __builtin_popcount(static_cast<uint32_t>(row.Int(2)));
-                           return absl::OkStatus();
-                         });
+    return session.Query(
+        "SELECT week, person, days FROM learner_week WHERE site = :p1 AND course = :p2 AND week BETWEEN :p3 AND :p4",
+        {site.id, course.course, int64_t{last_week - 3}, int64_t{last_week}}, [&](const store::Row& row) {
+          const auto found = place.find(row.Int(1));
+          if (found == place.end()) return absl::OkStatus();
+          page.learners[found->second].recent_active_days[row.Int(0) - last_week + 3] =
+              __builtin_popcount(static_cast<uint32_t>(row.Int(2)));
+          return absl::OkStatus();
+        });
   }));
   return page;
 }
 
-absl::StatusOr<std::vector<FreshnessLine>> FigureReader::Freshness(const std::vector<std::string>& held, const std::string& after, size_t limit) {
+absl::StatusOr<std::vector<FreshnessLine>> FigureReader::Freshness(const std::vector<std::string>& held,
+                                                                   const std::string& after, size_t limit) {
   std::vector<FreshnessLine> lines;
   std::vector<std::string> codes;
   bool all = false;
@@ -411,23 +439,25 @@ absl::StatusOr<std::vector<FreshnessLine>> FigureReader::Freshness(const std::ve
       in += fmt::format(" OR s.code = :p{}", params.size());
     }
     params.emplace_back(static_cast<int64_t>(limit) + 1);
-    RETURN_IF_ERROR(session.Query(
-        fmt::format("SELECT {}, (SELECT max(last_ingest_us) FROM stream t WHERE t.site = s.id),"
-                    " (SELECT sum(events) FROM stream t WHERE t.site = s.id), (SELECT sum(duplicates) FROM stream t WHERE t.site = s.id),"
-                    " (SELECT sum(rejected) FROM stream t WHERE t.site = s.id), (SELECT sum(late) FROM stream t WHERE t.site = s.id)"
-                    " FROM site s WHERE s.code > :p1 AND ({}) ORDER BY s.code LIMIT :p{}",
-                    kSiteColumns, all ? "1 = 1" : in, params.size()),
-        params, [&](const store::Row& row) -> absl::Status {
-          FreshnessLine line;
-          ASSIGN_OR_RETURN(line.site, SiteOf(row));
-          line.last_ingest_us = row.Int(7);
-          line.events = row.Int(8);
-          line.duplicates = row.Int(9);
-          line.rejected = row.Int(10);
-          line.late = row.Int(11);
-          lines.push_back(std::move(line));
-          return absl::OkStatus();
-        }));
+    RETURN_IF_ERROR(
+        session.Query(fmt::format("SELECT {}, (SELECT max(last_ingest_us) FROM stream t WHERE t.site = s.id),"
+                                  " (SELECT sum(events) FROM stream t WHERE t.site = s.id), (SELECT sum(duplicates) "
+                                  "FROM stream t WHERE t.site = s.id),"
+                                  " (SELECT sum(rejected) FROM stream t WHERE t.site = s.id), (SELECT sum(late) FROM "
+                                  "stream t WHERE t.site = s.id)"
+                                  " FROM site s WHERE s.code > :p1 AND ({}) ORDER BY s.code LIMIT :p{}",
+                                  kSiteColumns, all ? "1 = 1" : in, params.size()),
+                      params, [&](const store::Row& row) -> absl::Status {
+                        FreshnessLine line;
+                        ASSIGN_OR_RETURN(line.site, SiteOf(row));
+                        line.last_ingest_us = row.Int(7);
+                        line.events = row.Int(8);
+                        line.duplicates = row.Int(9);
+                        line.rejected = row.Int(10);
+                        line.late = row.Int(11);
+                        lines.push_back(std::move(line));
+                        return absl::OkStatus();
+                      }));
     for (FreshnessLine& line : lines) {
       const int32_t today = UtcDay(line.site.watermark_us);
       ASSIGN_OR_RETURN(const CompletenessDays days, ReadCompleteness(session, line.site.id, today - 6, today));
@@ -443,10 +473,11 @@ absl::StatusOr<std::optional<Cell>> FigureReader::Completeness(const std::string
   RETURN_IF_ERROR(database_.Read([&](store::Session& session) -> absl::Status {
     sum.reset();
     ASSIGN_OR_RETURN(const SiteKnowledge known, ReadSite(session, site));
-    return session.Query("SELECT sum(pulled), sum(counted) FROM completeness WHERE site = :p1", {known.id}, [&](const store::Row& row) {
-      if (row.Int(1) > 0) sum = {row.Int(0), row.Int(1)};
-      return absl::OkStatus();
-    });
+    return session.Query("SELECT sum(pulled), sum(counted) FROM completeness WHERE site = :p1", {known.id},
+                         [&](const store::Row& row) {
+                           if (row.Int(1) > 0) sum = {row.Int(0), row.Int(1)};
+                           return absl::OkStatus();
+                         });
   }));
   return sum;
 }

@@ -86,11 +86,11 @@ struct CohortLine {
   std::string site;
   CourseKnowledge course;
   std::string cohort;
-  bool run = false;                 // the course run as a whole
+  bool run = false;  // the course run as a whole
   int64_t watermark_us = 0;
   bool provisional = true;
   int64_t last_action_us = 0;
-  int32_t last_week = 0;            // last complete week; 0 = none yet
+  int32_t last_week = 0;                               // last complete week; 0 = none yet
   std::map<std::pair<int32_t, int32_t>, Cell> totals;  // (week, indicator)
   std::map<int32_t, int32_t> completeness_bp;          // by week, kWholeHistory too
 };
@@ -133,15 +133,17 @@ class FigureReader {
   // Mapped cohorts of a course that have learners, by code.
   absl::StatusOr<std::vector<std::string>> CohortsOf(const std::string& site, int64_t course);
 
-  // Cohorts inside the scopes held ("*" = all), in the order (site, course, cohort), after `after`; one more than `limit` at most, which
-  // tells that there is another page.
-  absl::StatusOr<std::vector<CohortLine>> Cohorts(const std::vector<std::string>& held, const std::optional<CohortPlace>& after, size_t limit);
+  // Cohorts inside the scopes held ("*" = all), in the order (site, course, cohort), after `after`; one more than
+  // `limit` at most, which tells that there is another page.
+  absl::StatusOr<std::vector<CohortLine>> Cohorts(const std::vector<std::string>& held,
+                                                  const std::optional<CohortPlace>& after, size_t limit);
 
   // The longest silent first.
   absl::StatusOr<LearnerPage> Learners(const Scope& scope, const std::optional<LearnerPlace>& after, size_t limit);
 
   // Sites of which some part lies inside the scopes held, by code, after `after`; one more than `limit` at most.
-  absl::StatusOr<std::vector<FreshnessLine>> Freshness(const std::vector<std::string>& held, const std::string& after, size_t limit);
+  absl::StatusOr<std::vector<FreshnessLine>> Freshness(const std::vector<std::string>& held, const std::string& after,
+                                                       size_t limit);
 
   // Indicator 38 of a site over all days counted; none = not measurable.
   absl::StatusOr<std::optional<Cell>> Completeness(const std::string& site);

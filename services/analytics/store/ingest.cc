@@ -77,11 +77,13 @@ class Transaction {
   // The rows of the streams are what two consumers of one stream wait for; always in one order.
   absl::Status LockStreams() {
     for (size_t i = 0; i < batch_.streams.size(); ++i) order_.push_back(static_cast<int32_t>(i));
-    std::sort(order_.begin(), order_.end(), [&](int32_t a, int32_t b) { return numbers_.stream[a] < numbers_.stream[b]; });
+    std::sort(order_.begin(), order_.end(),
+              [&](int32_t a, int32_t b) { return numbers_.stream[a] < numbers_.stream[b]; });
     counts_.resize(order_.size());
     const std::string sql = fmt::format("SELECT id FROM stream WHERE id = :p1{}", ForUpdate(session_));
     for (const int32_t i : order_) {
-      RETURN_IF_ERROR(session_.Query(sql, {int64_t{numbers_.stream[i]}}, [](const store::Row&) { return absl::OkStatus(); }));
+      RETURN_IF_ERROR(
+          session_.Query(sql, {int64_t{numbers_.stream[i]}}, [](const store::Row&) { return absl::OkStatus(); }));
     }
     return absl::OkStatus();
   }
@@ -112,17 +114,20 @@ class Transaction {
       place.positions.push_back(pos);
       place.from.emplace_back(list, index);
     };
-    for (size_t i = 0; i < batch_.activities.size(); ++i) add(0, i, batch_.activities[i].stream, batch_.activities[i].pos);
+    for (size_t i = 0; i < batch_.activities.size(); ++i)
+      add(0, i, batch_.activities[i].stream, batch_.activities[i].pos);
     for (size_t i = 0; i < batch_.courses.size(); ++i) add(1, i, batch_.courses[i].stream, batch_.courses[i].pos);
-    for (size_t i = 0; i < batch_.enrolments.size(); ++i) add(2, i, batch_.enrolments[i].stream, batch_.enrolments[i].pos);
+    for (size_t i = 0; i < batch_.enrolments.size(); ++i)
+      add(2, i, batch_.enrolments[i].stream, batch_.enrolments[i].pos);
     for (size_t i = 0; i < batch_.coverages.size(); ++i) add(3, i, batch_.coverages[i].stream, batch_.coverages[i].pos);
-    for (size_t i = 0; i < batch_.completeness.size(); ++i) add(4, i, batch_.completeness[i].stream, batch_.completeness[i].pos);
+    for (size_t i = 0; i < batch_.completeness.size(); ++i)
+      add(4, i, batch_.completeness[i].stream, batch_.completeness[i].pos);
     for (size_t i = 0; i < batch_.poison.size(); ++i) add(5, i, batch_.poison[i].stream, batch_.poison[i].pos);
 
     for (const auto& [key, place] : places) {
       std::string text;
-      RETURN_IF_ERROR(session_.Query("SELECT ranges FROM taken WHERE stream = :p1 AND block = :p2", {int64_t{key.first}, key.second},
-                                     [&](const store::Row& row) {
+      RETURN_IF_ERROR(session_.Query("SELECT ranges FROM taken WHERE stream = :p1 AND block = :p2",
+                                     {int64_t{key.first}, key.second}, [&](const store::Row& row) {
                                        text = row.Text(0);
                                        return absl::OkStatus();
                                      }));
@@ -148,22 +153,29 @@ class Transaction {
         }
       }
       if (added == 0) continue;
-      RETURN_IF_ERROR(session_
-                          .Execute("INSERT INTO taken (stream, block, ranges, n) VALUES (:p1, :p2, :p3, :p4)"
-                                   " ON CONFLICT (stream, block) DO UPDATE SET ranges = excluded.ranges, n = excluded.n",
-                                   {int64_t{key.first}, key.second, taken.Format(), taken.size()})
-                          .status());
+      RETURN_IF_ERROR(
+          session_
+              .Execute("INSERT INTO taken (stream, block, ranges, n) VALUES (:p1, :p2, :p3, :p4)"
+                       " ON CONFLICT (stream, block) DO UPDATE SET ranges = excluded.ranges, n = excluded.n",
+                       {int64_t{key.first}, key.second, taken.Format(), taken.size()})
+              .status());
     }
     return absl::OkStatus();
   }
 
-  // Reads the zone of each site under a lock: nobody may change it while days are computed with it. A zone that changes here makes
-  // the site's local days wrong as a whole; they are then made again from raw (recompute.h), and none is written meanwhile.
+  // Reads the zone of each site under a lock: nobody may change it while days are computed with it. A zone that changes
+  // here makes the site's local days wrong as a whole; they are then made again from raw (recompute.h), and none is
+  // written meanwhile.
   absl::Status LockZones() {
     std::map<int32_t, const CourseState*> newest;
     for (size_t i = 0; i < batch_.courses.size(); ++i) {
       const CourseState& course = batch_.courses[i];
       if (!fresh_[1][i] || course.time_zone.empty()) continue;
+      if (!Zone::Load(course.time_zone).ok()) {
+        Log(LogLevel::kError, "a site states a time zone this machine does not know",
+            {{"zone", std::string_view(course.time_zone)}});
+        continue;
+      }
       const CourseState*& best = newest[numbers_.site[course.stream]];
       if (best == nullptr || course.pos > best->pos) best = &course;
     }
@@ -176,10 +188,11 @@ class Transaction {
     sites.erase(std::unique(sites.begin(), sites.end()), sites.end());
     for (const int32_t site : sites) {
       const auto stated = newest.find(site);
-      // Whoever will write the row locks it for that at once: two readers that both want to write would wait for each other.
+      // Whoever will write the row locks it for that at once: two readers that both want to write would wait for each
+      // other.
       const bool writes = stated != newest.end() || completeness.contains(site);
-      const std::string sql =
-          fmt::format("SELECT zone, zone_pos, rebuild FROM site WHERE id = :p1{}", writes ? ForUpdate(session_) : ForShare(session_));
+      const std::string sql = fmt::format("SELECT zone, zone_pos, rebuild FROM site WHERE id = :p1{}",
+                                          writes ? ForUpdate(session_) : ForShare(session_));
       std::string name;
       int64_t zone_pos = 0;
       bool rebuild = false;
@@ -190,21 +203,18 @@ class Transaction {
         return absl::OkStatus();
       }));
       if (stated != newest.end() && stated->second->pos > zone_pos) {
-        const std::string& wanted = stated->second->time_zone;
-        if (!Zone::Load(wanted).ok()) {
-          Log(LogLevel::kError, "a site states a time zone this machine does not know", {{"zone", std::string_view(wanted)}});
-        } else {
-          if (wanted != name) {
-            ASSIGN_OR_RETURN(const bool had_events, HadEvents(site));
-            rebuild = rebuild || had_events;
-            Mark(site, 0, kWholeHistory, 0);
-          }
-          name = wanted;
-          RETURN_IF_ERROR(session_
-                              .Execute("UPDATE site SET zone = :p2, zone_pos = :p3, rebuild = :p4, version = version + 1 WHERE id = :p1",
-                                       {int64_t{site}, name, stated->second->pos, int64_t{rebuild}})
-                              .status());
+        if (stated->second->time_zone != name) {
+          ASSIGN_OR_RETURN(const bool had_events, HadEvents(site));
+          rebuild = rebuild || had_events;
+          Mark(site, 0, kWholeHistory, 0);
         }
+        name = stated->second->time_zone;
+        RETURN_IF_ERROR(
+            session_
+                .Execute(
+                    "UPDATE site SET zone = :p2, zone_pos = :p3, rebuild = :p4, version = version + 1 WHERE id = :p1",
+                    {int64_t{site}, name, stated->second->pos, int64_t{rebuild}})
+                .status());
       }
       if (name.empty() || rebuild) continue;
       ASSIGN_OR_RETURN(Zone zone, Zone::Load(name));
@@ -215,10 +225,11 @@ class Transaction {
 
   absl::StatusOr<bool> HadEvents(int32_t site) {
     int64_t events = 0;
-    RETURN_IF_ERROR(session_.Query("SELECT coalesce(sum(events), 0) FROM stream WHERE site = :p1", {int64_t{site}}, [&](const store::Row& row) {
-      events = row.Int(0);
-      return absl::OkStatus();
-    }));
+    RETURN_IF_ERROR(session_.Query("SELECT coalesce(sum(events), 0) FROM stream WHERE site = :p1", {int64_t{site}},
+                                   [&](const store::Row& row) {
+                                     events = row.Int(0);
+                                     return absl::OkStatus();
+                                   }));
     return events > 0;
   }
 
@@ -260,7 +271,8 @@ class Transaction {
     if (batch_.streams[batch_stream].stream != kSiteStream) return;
     const auto zone = zones_.find(site);
     if (zone == zones_.end() || occurred_us + 14 * kDayUs < 0 || now_us_ - occurred_us < kLateUs) return;
-    if (zone->second.Midnight(FirstDayOfWeek(zone->second.WeekOf(occurred_us) + 1)) + kLateUs < now_us_) ++counts_[batch_stream].late;
+    if (zone->second.Midnight(FirstDayOfWeek(zone->second.WeekOf(occurred_us) + 1)) + kLateUs < now_us_)
+      ++counts_[batch_stream].late;
   }
 
   absl::Status ApplyCourses() {
@@ -272,14 +284,15 @@ class Transaction {
     }
     const auto day = [](const std::optional<int32_t>& d) { return d ? store::Value(int64_t{*d}) : store::Value(); };
     for (const auto& [key, course] : newest) {
-      ASSIGN_OR_RETURN(const int64_t changed,
-                       session_.Execute("INSERT INTO course (site, course, pos, short_name, full_name, start_day, end_day, visible)"
-                                        " VALUES (:p1, :p2, :p3, :p4, :p5, :p6, :p7, :p8) ON CONFLICT (site, course) DO UPDATE SET"
-                                        " pos = excluded.pos, short_name = excluded.short_name, full_name = excluded.full_name,"
-                                        " start_day = excluded.start_day, end_day = excluded.end_day, visible = excluded.visible"
-                                        " WHERE excluded.pos > course.pos",
-                                        {key.first, key.second, course->pos, course->short_name, course->full_name, day(course->start_day),
-                                         day(course->end_day), int64_t{course->visible}}));
+      ASSIGN_OR_RETURN(
+          const int64_t changed,
+          session_.Execute("INSERT INTO course (site, course, pos, short_name, full_name, start_day, end_day, visible)"
+                           " VALUES (:p1, :p2, :p3, :p4, :p5, :p6, :p7, :p8) ON CONFLICT (site, course) DO UPDATE SET"
+                           " pos = excluded.pos, short_name = excluded.short_name, full_name = excluded.full_name,"
+                           " start_day = excluded.start_day, end_day = excluded.end_day, visible = excluded.visible"
+                           " WHERE excluded.pos > course.pos",
+                           {key.first, key.second, course->pos, course->short_name, course->full_name,
+                            day(course->start_day), day(course->end_day), int64_t{course->visible}}));
       if (changed > 0) Mark(key.first, key.second, kWholeHistory, 0);
     }
     return absl::OkStatus();
@@ -302,28 +315,32 @@ class Transaction {
       if (site != site_before || course != course_before) courses.Add({site, course});
       site_before = site, course_before = course;
       const bool any = !e->intervals.empty();
-      rows.Add({site, course, person, e->pos, e->learner, Word(e->cohort), Word(e->sex), Word(e->age_band), Word(e->country), Word(e->area),
-                any ? e->intervals[0].from : store::Session::kNullInt, any ? e->intervals[0].to : store::Session::kNullInt});
+      rows.Add({site, course, person, e->pos, e->learner, Word(e->cohort), Word(e->sex), Word(e->age_band),
+                Word(e->country), Word(e->area), any ? e->intervals[0].from : store::Session::kNullInt,
+                any ? e->intervals[0].to : store::Session::kNullInt});
       if (e->intervals.size() > 1) several.emplace_back(key, e);
       Mark(site, course, kWholeHistory, person);
     }
     static constexpr std::array<std::string_view, 2> kCourse = {"site", "course"};
     RETURN_IF_ERROR(session_.UpsertInts("course", kCourse, "site, course", "", courses.columns()));
-    static constexpr std::array<std::string_view, 12> kEnrolment = {"site", "course", "person", "pos", "learner", "cohort",
-                                                                    "sex", "age", "country", "area", "from_us", "to_us"};
-    RETURN_IF_ERROR(session_.UpsertInts(
-        "enrolment", kEnrolment, "site, course, person",
-        "pos = excluded.pos, learner = excluded.learner, cohort = excluded.cohort, sex = excluded.sex, age = excluded.age,"
-        " country = excluded.country, area = excluded.area, from_us = excluded.from_us, to_us = excluded.to_us, more = NULL"
-        " WHERE excluded.pos > enrolment.pos",
-        rows.columns()));
-    // Hardly anybody has a second interval: those beyond the first travel apart. The position tells whether the row above was taken.
+    static constexpr std::array<std::string_view, 12> kEnrolment = {
+        "site", "course", "person", "pos", "learner", "cohort", "sex", "age", "country", "area", "from_us", "to_us"};
+    RETURN_IF_ERROR(session_.UpsertInts("enrolment", kEnrolment, "site, course, person",
+                                        "pos = excluded.pos, learner = excluded.learner, cohort = excluded.cohort, sex "
+                                        "= excluded.sex, age = excluded.age,"
+                                        " country = excluded.country, area = excluded.area, from_us = "
+                                        "excluded.from_us, to_us = excluded.to_us, more = NULL"
+                                        " WHERE excluded.pos > enrolment.pos",
+                                        rows.columns()));
+    // Hardly anybody has a second interval: those beyond the first travel apart. The position tells whether the row
+    // above was taken.
     for (const auto& [key, e] : several) {
-      RETURN_IF_ERROR(session_
-                          .Execute("UPDATE enrolment SET more = :p5 WHERE site = :p1 AND course = :p2 AND person = :p3 AND pos = :p4",
-                                   {key[0], key[1], key[2], e->pos,
-                                    FormatIntervals({e->intervals.begin() + 1, e->intervals.end()})})
-                          .status());
+      RETURN_IF_ERROR(
+          session_
+              .Execute(
+                  "UPDATE enrolment SET more = :p5 WHERE site = :p1 AND course = :p2 AND person = :p3 AND pos = :p4",
+                  {key[0], key[1], key[2], e->pos, FormatIntervals({e->intervals.begin() + 1, e->intervals.end()})})
+              .status());
     }
     return absl::OkStatus();
   }
@@ -333,11 +350,13 @@ class Transaction {
     for (size_t i = 0; i < batch_.coverages.size(); ++i) {
       const CoverageState& c = batch_.coverages[i];
       if (!fresh_[3][i]) continue;
-      RETURN_IF_ERROR(session_
-                          .Execute("INSERT INTO coverage_stated (site, pos, stated_us, spans, marks) VALUES (:p1, :p2, :p3, :p4, :p5)"
-                                   " ON CONFLICT (site, pos) DO NOTHING",
-                                   {Site(c.stream), c.pos, c.stated_us, FormatSpans(c.coverage.spans), FormatMarks(c.coverage.marks)})
-                          .status());
+      RETURN_IF_ERROR(
+          session_
+              .Execute(
+                  "INSERT INTO coverage_stated (site, pos, stated_us, spans, marks) VALUES (:p1, :p2, :p3, :p4, :p5)"
+                  " ON CONFLICT (site, pos) DO NOTHING",
+                  {Site(c.stream), c.pos, c.stated_us, FormatSpans(c.coverage.spans), FormatMarks(c.coverage.marks)})
+              .status());
     }
     return absl::OkStatus();
   }
@@ -358,13 +377,15 @@ class Transaction {
     }
     static constexpr std::array<std::string_view, 5> kColumns = {"site", "day", "pos", "pulled", "counted"};
     return session_.UpsertInts("completeness", kColumns, "site, day",
-                               "pos = excluded.pos, pulled = excluded.pulled, counted = excluded.counted WHERE excluded.pos > completeness.pos",
+                               "pos = excluded.pos, pulled = excluded.pulled, counted = excluded.counted WHERE "
+                               "excluded.pos > completeness.pos",
                                rows.columns());
   }
 
   absl::Status SetAside() {
     for (size_t i = 0; i < batch_.poison.size(); ++i) {
-      if (fresh_[5][i]) RETURN_IF_ERROR(bus::Reject(session_, *batch_.poison[i].message, batch_.poison[i].reason, now_));
+      if (fresh_[5][i])
+        RETURN_IF_ERROR(bus::Reject(session_, *batch_.poison[i].message, batch_.poison[i].reason, now_));
     }
     return absl::OkStatus();
   }
@@ -372,11 +393,14 @@ class Transaction {
   absl::Status CountStreams() {
     for (const int32_t i : order_) {
       const Counts& c = counts_[i];
-      RETURN_IF_ERROR(session_
-                          .Execute("UPDATE stream SET events = events + :p2, duplicates = duplicates + :p3, rejected = rejected + :p4,"
-                                   " late = late + :p5, last_ingest_us = CASE WHEN :p2 > 0 THEN :p6 ELSE last_ingest_us END WHERE id = :p1",
-                                   {int64_t{numbers_.stream[i]}, c.taken, c.duplicates, c.rejected, c.late, now_us_})
-                          .status());
+      RETURN_IF_ERROR(
+          session_
+              .Execute(
+                  "UPDATE stream SET events = events + :p2, duplicates = duplicates + :p3, rejected = rejected + :p4,"
+                  " late = late + :p5, last_ingest_us = CASE WHEN :p2 > 0 THEN :p6 ELSE last_ingest_us END WHERE id = "
+                  ":p1",
+                  {int64_t{numbers_.stream[i]}, c.taken, c.duplicates, c.rejected, c.late, now_us_})
+              .status());
     }
     return absl::OkStatus();
   }
@@ -432,7 +456,8 @@ absl::StatusOr<IngestReport> Ingest::Take(const EventBatch& batch, absl::Time no
   for (const std::string& name : batch.names) numbers.kind.push_back(KindOfName(name));
 
   for (const EnrolmentState& e : batch.enrolments) {
-    for (const std::string* text : {&e.cohort, &e.sex, &e.age_band, &e.country, &e.area}) numbers.words.try_emplace(*text, 0);
+    for (const std::string* text : {&e.cohort, &e.sex, &e.age_band, &e.country, &e.area})
+      numbers.words.try_emplace(*text, 0);
   }
   texts.clear();
   for (const auto& [text, number] : numbers.words) texts.push_back(text);

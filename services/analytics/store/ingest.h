@@ -25,9 +25,10 @@ class Ingest {
  public:
   Ingest(store::Database& database, Dictionary& dictionary) : database_(database), dictionary_(dictionary) {}
 
-  // One transaction: new positions, raw rows, learner-day sums, states newer than those kept, marks of what must be counted again.
-  // OK: everything is committed, and the messages may be acknowledged. Any error: nothing is, and the same batch may be given again,
-  // whole or in other company. After Unknown as well: what was committed is then found to be duplicates.
+  // One transaction: new positions, raw rows, learner-day sums, states newer than those kept, marks of what must be
+  // counted again. OK: everything is committed, and the messages may be acknowledged. Any error: nothing is, and the
+  // same batch may be given again, whole or in other company. After Unknown as well: what was committed is then found
+  // to be duplicates.
   absl::StatusOr<IngestReport> Take(const EventBatch& batch, absl::Time now);
 
  private:

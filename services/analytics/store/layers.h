@@ -31,7 +31,8 @@ class RawRows {
 };
 absl::Status AddRaw(store::Session& session, const RawRows& raw);
 
-// Events of a site that occurred in [from, to), in no order. PostgreSQL hands over a whole answer at once: ask by the month at most.
+// Events of a site that occurred in [from, to), in no order. PostgreSQL hands over a whole answer at once: ask by the
+// month at most.
 absl::Status ReadRaw(store::Session& session, int64_t site, int64_t from_us, int64_t to_us,
                      absl::FunctionRef<absl::Status(const Activity&)> event);
 
@@ -42,8 +43,8 @@ absl::Status AddLearnerDays(store::Session& session, const std::vector<LearnerDa
 absl::Status AddCompleted(store::Session& session, std::vector<std::array<int64_t, 5>> rows);
 
 // Reads learner-days of a course, days [first, last], of one person or of everybody (person = 0), ascending by day.
-absl::Status ReadLearnerDays(store::Session& session, int64_t site, int64_t course, int32_t first_day, int32_t last_day, int64_t person,
-                             absl::FunctionRef<void(const LearnerDay&)> row);
+absl::Status ReadLearnerDays(store::Session& session, int64_t site, int64_t course, int32_t first_day, int32_t last_day,
+                             int64_t person, absl::FunctionRef<void(const LearnerDay&)> row);
 
 }  // namespace compagnon::analytics
 

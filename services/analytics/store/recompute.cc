@@ -25,19 +25,21 @@ constexpr size_t kCoursesPerTransaction = 8;
 absl::StatusOr<int64_t> TakenUpTo(store::Session& session, int64_t site, std::string_view stream, int64_t pos) {
   int64_t count = 0;
   const int64_t block = pos / kPositionBlock;
-  RETURN_IF_ERROR(session.Query("SELECT coalesce(sum(t.n), 0) FROM taken t JOIN stream s ON s.id = t.stream"
-                                " WHERE s.site = :p1 AND s.name = :p2 AND t.block < :p3",
-                                {site, std::string(stream), block}, [&](const store::Row& row) {
-                                  count += row.Int(0);
-                                  return absl::OkStatus();
-                                }));
-  RETURN_IF_ERROR(session.Query("SELECT t.ranges FROM taken t JOIN stream s ON s.id = t.stream"
-                                " WHERE s.site = :p1 AND s.name = :p2 AND t.block = :p3",
-                                {site, std::string(stream), block}, [&](const store::Row& row) -> absl::Status {
-                                  ASSIGN_OR_RETURN(const PositionSet taken, PositionSet::Parse(row.Text(0)));
-                                  count += taken.CountUpTo(pos);
-                                  return absl::OkStatus();
-                                }));
+  RETURN_IF_ERROR(
+      session.Query("SELECT coalesce(sum(t.n), 0) FROM taken t JOIN stream s ON s.id = t.stream"
+                    " WHERE s.site = :p1 AND s.name = :p2 AND t.block < :p3",
+                    {site, std::string(stream), block}, [&](const store::Row& row) {
+                      count += row.Int(0);
+                      return absl::OkStatus();
+                    }));
+  RETURN_IF_ERROR(
+      session.Query("SELECT t.ranges FROM taken t JOIN stream s ON s.id = t.stream"
+                    " WHERE s.site = :p1 AND s.name = :p2 AND t.block = :p3",
+                    {site, std::string(stream), block}, [&](const store::Row& row) -> absl::Status {
+                      ASSIGN_OR_RETURN(const PositionSet taken, PositionSet::Parse(row.Text(0)));
+                      count += taken.CountUpTo(pos);
+                      return absl::OkStatus();
+                    }));
   return count;
 }
 
@@ -59,14 +61,15 @@ absl::StatusOr<PassReport> Recompute::Pass() {
   RETURN_IF_ERROR(database_.Read([&](store::Session& session) -> absl::Status {
     sites.clear();
     report = {};
-    RETURN_IF_ERROR(session.Query("SELECT id, CASE WHEN zone = '' THEN 0 ELSE rebuild END,"
-                                  " CASE WHEN EXISTS (SELECT 1 FROM coverage_stated c WHERE c.site = site.id) THEN 1 ELSE 0 END, code,"
-                                  " watermark_us FROM site",
-                                  {}, [&](const store::Row& row) {
-                                    sites.push_back({row.Int(0), row.Int(1) != 0, row.Int(2) != 0});
-                                    report.watermarks.emplace_back(row.Text(3), row.Int(4));
-                                    return absl::OkStatus();
-                                  }));
+    RETURN_IF_ERROR(session.Query(
+        "SELECT id, CASE WHEN zone = '' THEN 0 ELSE rebuild END,"
+        " CASE WHEN EXISTS (SELECT 1 FROM coverage_stated c WHERE c.site = site.id) THEN 1 ELSE 0 END, code,"
+        " watermark_us FROM site",
+        {}, [&](const store::Row& row) {
+          sites.push_back({row.Int(0), row.Int(1) != 0, row.Int(2) != 0});
+          report.watermarks.emplace_back(row.Text(3), row.Int(4));
+          return absl::OkStatus();
+        }));
     return session.Query("SELECT 1 FROM dirty WHERE course = 0 LIMIT 1", {}, [&](const store::Row&) {
       site_marks = true;
       return absl::OkStatus();
@@ -90,10 +93,12 @@ absl::StatusOr<PassReport> Recompute::Pass() {
   RETURN_IF_ERROR(database_.Read([&](store::Session& session) -> absl::Status {
     due.clear();
     return session.Query(
-        "SELECT d.site, d.course FROM (SELECT DISTINCT site, course FROM dirty WHERE course <> 0) d JOIN site s ON s.id = d.site"
+        "SELECT d.site, d.course FROM (SELECT DISTINCT site, course FROM dirty WHERE course <> 0) d JOIN site s ON "
+        "s.id = d.site"
         " WHERE s.zone <> '' AND s.rebuild = 0 AND s.spans_pos > 0"
         " UNION SELECT c.site, c.course FROM course c JOIN site s ON s.id = c.site"
-        " WHERE c.next_change_us <= s.watermark_us AND s.zone <> '' AND s.rebuild = 0 AND s.spans_pos > 0 ORDER BY 1, 2",
+        " WHERE c.next_change_us <= s.watermark_us AND s.zone <> '' AND s.rebuild = 0 AND s.spans_pos > 0 ORDER BY 1, "
+        "2",
         {}, [&](const store::Row& row) {
           due.emplace_back(row.Int(0), row.Int(1));
           return absl::OkStatus();
@@ -124,10 +129,11 @@ absl::StatusOr<PassReport> Recompute::Pass() {
 
 absl::Status Recompute::SpreadSiteMarks() {
   return database_.Write([&](store::Session& session) -> absl::Status {
-    RETURN_IF_ERROR(session
-                        .Execute("INSERT INTO dirty (site, course, week, person) SELECT c.site, c.course, -1, 0 FROM course c"
-                                 " WHERE c.site IN (SELECT site FROM dirty WHERE course = 0)")
-                        .status());
+    RETURN_IF_ERROR(
+        session
+            .Execute("INSERT INTO dirty (site, course, week, person) SELECT c.site, c.course, -1, 0 FROM course c"
+                     " WHERE c.site IN (SELECT site FROM dirty WHERE course = 0)")
+            .status());
     return session.Execute("DELETE FROM dirty WHERE course = 0").status();
   });
 }
@@ -138,23 +144,25 @@ absl::Status Recompute::Believe(int64_t site, PassReport& report) {
     moved = false;
     std::vector<CoverageSpan> before;
     int64_t believed_pos = 0, watermark = 0;
-    RETURN_IF_ERROR(session.Query(fmt::format("SELECT spans, spans_pos, watermark_us FROM site WHERE id = :p1{}", ForUpdate(session)), {site},
-                                  [&](const store::Row& row) -> absl::Status {
-                                    ASSIGN_OR_RETURN(before, ParseSpans(row.Text(0)));
-                                    believed_pos = row.Int(1);
-                                    watermark = row.Int(2);
-                                    return absl::OkStatus();
-                                  }));
+    RETURN_IF_ERROR(session.Query(
+        fmt::format("SELECT spans, spans_pos, watermark_us FROM site WHERE id = :p1{}", ForUpdate(session)), {site},
+        [&](const store::Row& row) -> absl::Status {
+          ASSIGN_OR_RETURN(before, ParseSpans(row.Text(0)));
+          believed_pos = row.Int(1);
+          watermark = row.Int(2);
+          return absl::OkStatus();
+        }));
     struct Stated {
       int64_t pos, stated_us;
       std::string spans, marks;
     };
     std::vector<Stated> newest_first;
-    RETURN_IF_ERROR(session.Query("SELECT pos, stated_us, spans, marks FROM coverage_stated WHERE site = :p1 ORDER BY pos DESC", {site},
-                                  [&](const store::Row& row) {
-                                    newest_first.push_back({row.Int(0), row.Int(1), row.Text(2), row.Text(3)});
-                                    return absl::OkStatus();
-                                  }));
+    RETURN_IF_ERROR(
+        session.Query("SELECT pos, stated_us, spans, marks FROM coverage_stated WHERE site = :p1 ORDER BY pos DESC",
+                      {site}, [&](const store::Row& row) {
+                        newest_first.push_back({row.Int(0), row.Int(1), row.Text(2), row.Text(3)});
+                        return absl::OkStatus();
+                      }));
     int64_t done_pos = believed_pos;
     for (const Stated& stated : newest_first) {
       if (stated.pos <= believed_pos) break;
@@ -167,11 +175,12 @@ absl::Status Recompute::Believe(int64_t site, PassReport& report) {
       ASSIGN_OR_RETURN(const std::vector<CoverageSpan> spans, ParseSpans(stated.spans));
       const int64_t t = WatermarkOf(spans, stated.stated_us);
       if (!OnlyGrows(before, spans) || t < watermark) RETURN_IF_ERROR(MarkSite(session, site));
-      RETURN_IF_ERROR(session
-                          .Execute("UPDATE site SET spans = :p2, spans_pos = :p3, watermark_us = :p4, known_from_us = :p5,"
-                                   " version = version + 1 WHERE id = :p1",
-                                   {site, stated.spans, stated.pos, t, spans.empty() ? int64_t{0} : spans.front().span.from})
-                          .status());
+      RETURN_IF_ERROR(
+          session
+              .Execute("UPDATE site SET spans = :p2, spans_pos = :p3, watermark_us = :p4, known_from_us = :p5,"
+                       " version = version + 1 WHERE id = :p1",
+                       {site, stated.spans, stated.pos, t, spans.empty() ? int64_t{0} : spans.front().span.from})
+              .status());
       moved = true;
       done_pos = stated.pos;
       break;
@@ -187,10 +196,11 @@ absl::Status Recompute::Rebuild(int64_t site) {
   ASSIGN_OR_RETURN(const NameNumbers names, ReadNameNumbers(dictionary_));
   absl::Status status = database_.Write([&](store::Session& session) -> absl::Status {
     std::string zone_name;
-    RETURN_IF_ERROR(session.Query(fmt::format("SELECT zone FROM site WHERE id = :p1{}", ForUpdate(session)), {site}, [&](const store::Row& row) {
-      zone_name = row.Text(0);
-      return absl::OkStatus();
-    }));
+    RETURN_IF_ERROR(session.Query(fmt::format("SELECT zone FROM site WHERE id = :p1{}", ForUpdate(session)), {site},
+                                  [&](const store::Row& row) {
+                                    zone_name = row.Text(0);
+                                    return absl::OkStatus();
+                                  }));
     ASSIGN_OR_RETURN(const Zone zone, Zone::Load(zone_name));
     int64_t from = 0, to = -1;
     const std::string_view extent = session.dialect() == store::Dialect::kPostgresql
@@ -207,17 +217,18 @@ absl::Status Recompute::Rebuild(int64_t site) {
     for (int64_t month = from; month <= to; ++month) {
       std::vector<LearnerDay> days;
       std::vector<std::array<int64_t, 5>> completed;
-      RETURN_IF_ERROR(ReadRaw(session, site, UtcMonthStart(static_cast<int32_t>(month)), UtcMonthStart(static_cast<int32_t>(month + 1)),
-                              [&](const Activity& e) {
+      RETURN_IF_ERROR(ReadRaw(session, site, UtcMonthStart(static_cast<int32_t>(month)),
+                              UtcMonthStart(static_cast<int32_t>(month + 1)), [&](const Activity& e) {
                                 const NameKind kind = names.KindOf(e.name);
                                 if (const int64_t person = CompletedPerson(e, kind); person != 0) {
                                   completed.push_back({site, e.course, person, e.stream, e.occurred_us});
                                 }
                                 if (const int32_t action = ActionKind(e, kind); action != 0) {
-                                  days.push_back({{site, e.course, zone.DayOf(e.occurred_us), e.person, action, e.stream},
-                                                  1,
-                                                  e.occurred_us,
-                                                  e.occurred_us});
+                                  days.push_back(
+                                      {{site, e.course, zone.DayOf(e.occurred_us), e.person, action, e.stream},
+                                       1,
+                                       e.occurred_us,
+                                       e.occurred_us});
                                 }
                                 return absl::OkStatus();
                               }));

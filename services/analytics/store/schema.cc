@@ -182,20 +182,26 @@ constexpr store::Migration kMigrations[] = {{1, "first layer", kPostgresql1, kSq
 
 absl::Status MakeMonth(store::Session& session, int32_t month) {
   bool made = false;
-  RETURN_IF_ERROR(session.Query("SELECT month FROM month_made WHERE month = :p1", {int64_t{month}}, [&](const store::Row&) {
-    made = true;
-    return absl::OkStatus();
-  }));
+  RETURN_IF_ERROR(
+      session.Query("SELECT month FROM month_made WHERE month = :p1", {int64_t{month}}, [&](const store::Row&) {
+        made = true;
+        return absl::OkStatus();
+      }));
   if (made) return absl::OkStatus();
-  RETURN_IF_ERROR(session.Execute(fmt::format("CREATE TABLE raw_{0} PARTITION OF raw FOR VALUES FROM ({1}) TO ({2})", month,
-                                              UtcMonthStart(month), UtcMonthStart(month + 1)))
+  RETURN_IF_ERROR(session
+                      .Execute(fmt::format("CREATE TABLE raw_{0} PARTITION OF raw FOR VALUES FROM ({1}) TO ({2})",
+                                           month, UtcMonthStart(month), UtcMonthStart(month + 1)))
                       .status());
-  // No index: each costs ingest a third. BRIN keeps a few bytes per megabyte, so that one day can be counted again from raw.
-  RETURN_IF_ERROR(session.Execute(fmt::format("CREATE INDEX raw_{0}_time ON raw_{0} USING brin (occurred_us)", month)).status());
-  RETURN_IF_ERROR(session.Execute(fmt::format("CREATE TABLE learner_day_{0} PARTITION OF learner_day FOR VALUES FROM ({1}) TO ({2})"
-                                              " WITH (fillfactor = 90)",
-                                              month, FirstDayOfMonth(month), FirstDayOfMonth(month + 1)))
-                      .status());
+  // No index: each costs ingest a third. BRIN keeps a few bytes per megabyte, so that one day can be counted again from
+  // raw.
+  RETURN_IF_ERROR(
+      session.Execute(fmt::format("CREATE INDEX raw_{0}_time ON raw_{0} USING brin (occurred_us)", month)).status());
+  RETURN_IF_ERROR(
+      session
+          .Execute(fmt::format("CREATE TABLE learner_day_{0} PARTITION OF learner_day FOR VALUES FROM ({1}) TO ({2})"
+                               " WITH (fillfactor = 90)",
+                               month, FirstDayOfMonth(month), FirstDayOfMonth(month + 1)))
+          .status());
   return session.Execute("INSERT INTO month_made (month) VALUES (:p1)", {int64_t{month}}).status();
 }
 
@@ -206,7 +212,9 @@ absl::Span<const store::Migration> Migrations() { return kMigrations; }
 absl::Status MakeMonths(store::Database& database, int32_t first, int32_t last) {
   if (database.dialect() == store::Dialect::kSqlite) return absl::OkStatus();
   return database.Write([&](store::Session& session) -> absl::Status {
-    RETURN_IF_ERROR(session.Execute("SELECT pg_advisory_xact_lock(hashtextextended('compagnon.months.' || current_schema(), 0))").status());
+    RETURN_IF_ERROR(
+        session.Execute("SELECT pg_advisory_xact_lock(hashtextextended('compagnon.months.' || current_schema(), 0))")
+            .status());
     for (int32_t month = first; month <= last; ++month) RETURN_IF_ERROR(MakeMonth(session, month));
     return absl::OkStatus();
   });

@@ -15,8 +15,9 @@ namespace compagnon::analytics {
 // Migrations of the component "analytics".
 absl::Span<const store::Migration> Migrations();
 
-// Makes the partitions of raw and learner_day that hold the months [first, last] since 1970-01. Nothing on SQLite. In a transaction of
-// its own: it waits for transactions that write to the tables, and they for it. Safe to call from many processes.
+// Makes the partitions of raw and learner_day that hold the months [first, last] since 1970-01. Nothing on SQLite. In a
+// transaction of its own: it waits for transactions that write to the tables, and they for it. Safe to call from many
+// processes.
 absl::Status MakeMonths(store::Database& database, int32_t first, int32_t last);
 
 // The suffix that locks rows of a SELECT until the transaction ends; SQLite's one writer needs none.

@@ -35,10 +35,13 @@ std::optional<Scope> ParseScope(std::string_view path) {
   return scope;
 }
 
-std::string CourseName(std::string_view site, int64_t course) { return fmt::format("sites/{}/courses/{}", site, course); }
+std::string CourseName(std::string_view site, int64_t course) {
+  return fmt::format("sites/{}/courses/{}", site, course);
+}
 
 std::string CohortName(std::string_view site, int64_t course, std::string_view cohort) {
-  return cohort.empty() ? CourseName(site, course) : fmt::format("sites/{}/courses/{}/cohorts/{}", site, course, cohort);
+  return cohort.empty() ? CourseName(site, course)
+                        : fmt::format("sites/{}/courses/{}/cohorts/{}", site, course, cohort);
 }
 
 }  // namespace compagnon::analytics

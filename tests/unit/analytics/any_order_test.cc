@@ -8,8 +8,8 @@
 
 #include "feed.h"
 
-// Random histories: whatever the order, the repetitions and the batches in which events come, the layers and the figures are the same,
-// and they are what a plain loop over the events counts.
+// Random histories: whatever the order, the repetitions and the batches in which events come, the layers and the
+// figures are the same, and they are what a plain loop over the events counts.
 namespace compagnon::analytics {
 namespace {
 
@@ -62,7 +62,8 @@ class Maker {
       if (log) log_events_.push_back(log_pos);
     }
     for (int i = 0; i < 3; ++i) MakeCoverage(i, end_us);
-    std::stable_sort(h_.events.begin(), h_.events.end(), [](const SlimEvent& a, const SlimEvent& b) { return a.pos() < b.pos(); });
+    std::stable_sort(h_.events.begin(), h_.events.end(),
+                     [](const SlimEvent& a, const SlimEvent& b) { return a.pos() < b.pos(); });
     return std::move(h_);
   }
 
@@ -141,11 +142,21 @@ class Maker {
     activity.set_origin(Pick(4) ? event::v1::ORIGIN_WEB : event::v1::ORIGIN_WS);
     activity.set_completion_state(-1);
     switch (Pick(14)) {
-      case 0: activity.set_name("\\core\\event\\course_module_completion_updated"); break;
-      case 1: activity.set_edulevel(1); break;
-      case 2: activity.set_origin(event::v1::ORIGIN_RESTORE); break;
-      case 3: activity.set_acted_by_other(true); break;
-      case 4: activity.set_anonymous(true); break;
+      case 0:
+        activity.set_name("\\core\\event\\course_module_completion_updated");
+        break;
+      case 1:
+        activity.set_edulevel(1);
+        break;
+      case 2:
+        activity.set_origin(event::v1::ORIGIN_RESTORE);
+        break;
+      case 3:
+        activity.set_acted_by_other(true);
+        break;
+      case 4:
+        activity.set_anonymous(true);
+        break;
       case 5:
         activity.set_name("\\core\\event\\course_completed");
         activity.set_related_person(1 + Pick(9));
@@ -153,7 +164,8 @@ class Maker {
       case 6:
         activity.set_name("\\core\\event\\course_completed");
         break;
-      default: break;
+      default:
+        break;
     }
   }
 
@@ -164,7 +176,8 @@ class Maker {
       auto* span = state->add_spans();
       span->set_source(h_.spans[i].source);
       span->mutable_span()->set_from_us(h_.spans[i].span.from);
-      span->mutable_span()->set_to_us(round == 2 || i == 0 ? h_.spans[i].span.to : h_.spans[i].span.from + (round + 1) * 9 * 24 * kHour);
+      span->mutable_span()->set_to_us(round == 2 || i == 0 ? h_.spans[i].span.to
+                                                           : h_.spans[i].span.from + (round + 1) * 9 * 24 * kHour);
     }
     auto* site = state->add_marks();
     site->set_stream("site");
@@ -198,12 +211,15 @@ Table Plain(const History& h, int64_t course, const std::optional<std::string>& 
   const int64_t opens = c.start_day ? zone.Midnight(*c.start_day) : INT64_MIN;
   const int64_t ends = c.end_day ? zone.Midnight(*c.end_day + 1) : kNever;
   for (const auto& [key, e] : h.enrolments) {
-    if (key.first != course || !e.learner || e.intervals.empty() || (cohort && e.dimensions.cohort != *cohort)) continue;
+    if (key.first != course || !e.learner || e.intervals.empty() || (cohort && e.dimensions.cohort != *cohort))
+      continue;
     const auto in = [&](int64_t at) {
-      return std::any_of(e.intervals.begin(), e.intervals.end(), [&](const Interval& i) { return i.from <= at && at < i.to; });
+      return std::any_of(e.intervals.begin(), e.intervals.end(),
+                         [&](const Interval& i) { return i.from <= at && at < i.to; });
     };
     const auto meets = [&](int64_t from, int64_t to) {
-      return std::any_of(e.intervals.begin(), e.intervals.end(), [&](const Interval& i) { return std::max(i.from, from) < std::min(i.to, to); });
+      return std::any_of(e.intervals.begin(), e.intervals.end(),
+                         [&](const Interval& i) { return std::max(i.from, from) < std::min(i.to, to); });
     };
     std::vector<int64_t> actions;
     int64_t done = kNever;
@@ -215,13 +231,16 @@ Table Plain(const History& h, int64_t course, const std::optional<std::string>& 
       if (at < span.from || at >= span.to) continue;
       const bool completion = a.name() == "\\core\\event\\course_completed";
       if (completion && (a.related_person() ? a.related_person() : a.person()) == key.second) done = std::min(done, at);
-      if (!completion && a.name() != "\\core\\event\\course_module_completion_updated" && a.person() == key.second && a.edulevel() == 2 &&
-          !a.anonymous() && !a.acted_by_other() && a.origin() != event::v1::ORIGIN_RESTORE && in(at)) {
+      if (!completion && a.name() != "\\core\\event\\course_module_completion_updated" && a.person() == key.second &&
+          a.edulevel() == 2 && !a.anonymous() && !a.acted_by_other() && a.origin() != event::v1::ORIGIN_RESTORE &&
+          in(at)) {
         actions.push_back(at);
       }
     }
     const auto count = [&](const std::string& indicator, const std::string& week, bool numerator, bool denominator) {
-      for (const auto& cut : {fmt::format("* * *"), fmt::format("{} {} {}", e.dimensions.sex, e.dimensions.age.empty() ? "inconnu" : e.dimensions.age, e.dimensions.country)}) {
+      for (const auto& cut : {fmt::format("* * *"), fmt::format("{} {} {}", e.dimensions.sex,
+                                                                e.dimensions.age.empty() ? "inconnu" : e.dimensions.age,
+                                                                e.dimensions.country)}) {
         Cell& cell = table[fmt::format("{} {} {}", indicator, week, cut)];
         cell.numerator += numerator;
         cell.denominator += denominator;
@@ -230,17 +249,20 @@ Table Plain(const History& h, int64_t course, const std::optional<std::string>& 
     count("2", "*", meets(known, t), false);
     count("2open", "*", in(t), false);
     for (int32_t week = zone.WeekOf(known); week <= zone.WeekOf(t - 1); ++week) {
-      const int64_t monday = zone.Midnight(FirstDayOfWeek(week)), reach = std::min(t, zone.Midnight(FirstDayOfWeek(week + 1)));
+      const int64_t monday = zone.Midnight(FirstDayOfWeek(week)),
+                    reach = std::min(t, zone.Midnight(FirstDayOfWeek(week + 1)));
       count("2", WeekLabel(week), meets(monday, reach), false);
       const int64_t from = std::max(monday, opens), to = std::min(reach, ends);
       if (meets(from, to)) {
-        count("9", WeekLabel(week), std::any_of(actions.begin(), actions.end(), [&](int64_t at) { return from <= at && at < to; }), true);
+        count("9", WeekLabel(week),
+              std::any_of(actions.begin(), actions.end(), [&](int64_t at) { return from <= at && at < to; }), true);
       }
     }
     const int64_t start = std::max(opens, e.intervals.front().from);
     if (start > t || !in(start)) continue;
     const int64_t bound = zone.Midnight(zone.DayOf(start) + 7);
-    if (bound <= t) count("7", "*", std::any_of(actions.begin(), actions.end(), [&](int64_t at) { return at < bound; }), true);
+    if (bound <= t)
+      count("7", "*", std::any_of(actions.begin(), actions.end(), [&](int64_t at) { return at < bound; }), true);
     count("17", "*", done <= t, true);
     const int64_t x = std::min(t, ends);
     count("21", "*", !in(x) && done > x, true);
@@ -274,7 +296,8 @@ void Check(Store& store, const History& h) {
 }
 
 std::vector<History> Histories(uint32_t seed) {
-  return {Maker(seed, "sn1", seed % 2 ? "Europe/Paris" : "America/Bogota").Make(), Maker(seed + 1000, "ma1", "Africa/Casablanca").Make()};
+  return {Maker(seed, "sn1", seed % 2 ? "Europe/Paris" : "America/Bogota").Make(),
+          Maker(seed + 1000, "ma1", "Africa/Casablanca").Make()};
 }
 
 void TryOneSeed(uint32_t seed) {
@@ -352,6 +375,8 @@ TEST_CASE("PostgreSQL and SQLite hold the same layers and figures", "[any-order]
 
 }  // namespace
 
-std::ostream& operator<<(std::ostream& out, const LayerDigest& d) { return out << d.layer << ' ' << d.rows << ' ' << d.sum; }
+std::ostream& operator<<(std::ostream& out, const LayerDigest& d) {
+  return out << d.layer << ' ' << d.rows << ' ' << d.sum;
+}
 
 }  // namespace compagnon::analytics

@@ -55,16 +55,17 @@ TEST_CASE("a dense stream is one range", "[positions]") {
 }
 
 TEST_CASE("what is no set of positions is refused", "[positions]") {
-  for (const char* text : {"0", "5-4", "1-3,4", "1,1", "3,1", "1-", "-1", "1;2", "1,,2", " 1", "99999999999999999999"}) {
+  for (const char* text :
+       {"0", "5-4", "1-3,4", "1,1", "3,1", "1-", "-1", "1;2", "1,,2", " 1", "99999999999999999999"}) {
     CHECK_FALSE(PositionSet::Parse(text).ok());
   }
   CHECK(PositionSet::Parse("")->size() == 0);
 }
 
 TEST_CASE("ISO weeks are named by their Thursday", "[time]") {
-  const std::pair<const char*, const char*> weeks[] = {{"2020-12-31", "2020-W53"}, {"2021-01-03", "2020-W53"}, {"2021-01-04", "2021-W01"},
-                                                       {"2018-12-31", "2019-W01"}, {"2026-11-21", "2026-W47"}, {"1970-01-01", "1970-W01"},
-                                                       {"1969-12-28", "1969-W52"}, {"2027-01-01", "2026-W53"}};
+  const std::pair<const char*, const char*> weeks[] = {
+      {"2020-12-31", "2020-W53"}, {"2021-01-03", "2020-W53"}, {"2021-01-04", "2021-W01"}, {"2018-12-31", "2019-W01"},
+      {"2026-11-21", "2026-W47"}, {"1970-01-01", "1970-W01"}, {"1969-12-28", "1969-W52"}, {"2027-01-01", "2026-W53"}};
   for (const auto& [day, name] : weeks) {
     INFO(day);
     CHECK(WeekLabel(WeekOfDay(Day(day))) == name);
@@ -95,7 +96,8 @@ TEST_CASE("where clocks jump over midnight the day begins at the jump", "[time]"
 }
 
 TEST_CASE("every instant lies in the day between two midnights", "[time]") {
-  for (const char* name : {"Europe/Paris", "America/Havana", "America/Bogota", "Africa/Casablanca", "Indian/Mauritius", "Asia/Beirut"}) {
+  for (const char* name :
+       {"Europe/Paris", "America/Havana", "America/Bogota", "Africa/Casablanca", "Indian/Mauritius", "Asia/Beirut"}) {
     const Zone zone = Load(name);
     std::mt19937_64 random(5);
     for (int i = 0; i < 3000; ++i) {
@@ -199,7 +201,9 @@ TEST_CASE("traits survive their packing", "[action]") {
       for (int state = -1; state < 4; ++state) {
         for (int level = 0; level <= 80; level += 10) {
           for (int bits = 0; bits < 16; ++bits) {
-            const ActivityTraits traits{"crud"[bits % 4], edulevel, origin, (bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, (bits & 8) != 0, state, level};
+            const ActivityTraits traits{"crud"[bits % 4], edulevel,        origin,
+                                        (bits & 1) != 0,  (bits & 2) != 0, (bits & 4) != 0,
+                                        (bits & 8) != 0,  state,           level};
             REQUIRE(UnpackTraits(PackTraits(traits)) == traits);
           }
         }
@@ -247,7 +251,8 @@ std::string Whole(const CourseFrame& frame, const Enrolment& e) {
   std::string text;
   for (const auto& [key, cell] : sums.cells()) {
     if (key.dimensions.sex != kAllValues) continue;
-    text += std::string(IndicatorCode(key.indicator)) + "=" + std::to_string(cell.numerator) + "/" + std::to_string(cell.denominator) + " ";
+    text += std::string(IndicatorCode(key.indicator)) + "=" + std::to_string(cell.numerator) + "/" +
+            std::to_string(cell.denominator) + " ";
   }
   return text;
 }
@@ -278,7 +283,8 @@ TEST_CASE("who left before the course began is not among those counted on", "[in
   CHECK(Whole(frame, e) == "2=1/0 2open=1/0 ");
 }
 
-TEST_CASE("completion after leaving is completion and completion after the end does not undo a dropout", "[indicators]") {
+TEST_CASE("completion after leaving is completion and completion after the end does not undo a dropout",
+          "[indicators]") {
   CourseFrame frame;
   frame.known_from_us = At("2026-03-01 00:00");
   frame.opens_us = At("2026-03-02 00:00");
@@ -318,7 +324,8 @@ TEST_CASE("figures are the same for all T up to the next change", "[indicators]"
       CellSums sums;
       CountWhole(frame, zone, e, sums);
       const WeekRange weeks = WeeksWithFigures(frame, zone);
-      for (int32_t week = weeks.first; week <= weeks.last; ++week) CountWeek(frame, SpanOfWeek(zone, week), e, kNever, sums);
+      for (int32_t week = weeks.first; week <= weeks.last; ++week)
+        CountWeek(frame, SpanOfWeek(zone, week), e, kNever, sums);
       return sums.cells();
     };
     const auto now = count(t);

@@ -54,8 +54,8 @@ Feed& Feed::Course(int64_t course, std::string zone, std::string first, std::str
   return Add(std::move(event));
 }
 
-Feed& Feed::Enrol(int64_t person, int64_t course, std::vector<std::pair<std::string, std::string>> intervals, std::string sex, std::string age,
-                  std::string country, std::string cohort, bool learner) {
+Feed& Feed::Enrol(int64_t person, int64_t course, std::vector<std::pair<std::string, std::string>> intervals,
+                  std::string sex, std::string age, std::string country, std::string cohort, bool learner) {
   SlimEvent event = New(0);
   auto* state = event.mutable_enrolment();
   state->set_person(person);
@@ -140,7 +140,8 @@ std::vector<bus::Delivery> Deliveries(absl::Span<const SlimEvent> events) {
   return deliveries;
 }
 
-Store::Store(store::Database& db) : database(db), dictionary(db), ingest(db, dictionary), recompute(db, dictionary), reader(db, dictionary) {
+Store::Store(store::Database& db)
+    : database(db), dictionary(db), ingest(db, dictionary), recompute(db, dictionary), reader(db, dictionary) {
   REQUIRE(store::Migrate(db, "outbox", bus::OutboxMigrations()).ok());
   const absl::Status migrated = store::Migrate(db, "analytics", Migrations());
   INFO(migrated.ToString());
@@ -176,10 +177,13 @@ std::map<std::string, Cell> Store::Figures(const std::string& parent, Split by, 
   INFO(set.status().ToString());
   REQUIRE(set.ok());
   std::map<std::string, Cell> figures;
-  const auto text = [](const std::optional<std::string>& value) { return !value ? "*" : value->empty() ? "inconnu" : *value; };
+  const auto text = [](const std::optional<std::string>& value) {
+    return !value ? "*" : value->empty() ? "inconnu" : *value;
+  };
   for (const FigureRow& row : (*set)->figures) {
-    figures[fmt::format("{} {} {} {} {}", IndicatorCode(row.indicator), row.week == kWholeHistory ? "*" : WeekLabel(row.week), text(row.sex),
-                        text(row.age_band), text(row.country))] = row.cell;
+    figures[fmt::format("{} {} {} {} {}", IndicatorCode(row.indicator),
+                        row.week == kWholeHistory ? "*" : WeekLabel(row.week), text(row.sex), text(row.age_band),
+                        text(row.country))] = row.cell;
   }
   return figures;
 }

@@ -17,7 +17,8 @@
 #include "compagnon/event/v1/slim.pb.h"
 #include "platform/bus/bus.h"
 
-// What analytics tests say instead of protobuf: events in the order they were published, and the module's store beside them.
+// What analytics tests say instead of protobuf: events in the order they were published, and the module's store beside
+// them.
 namespace compagnon::analytics::test {
 
 // "2026-03-02 08:00" in UTC, seconds and fractions allowed, as microseconds.
@@ -31,8 +32,9 @@ class Feed {
   explicit Feed(std::string site = "sn1") : site_(std::move(site)) {}
 
   Feed& Course(int64_t course, std::string zone = "UTC", std::string first = "", std::string last = "");
-  Feed& Enrol(int64_t person, int64_t course, std::vector<std::pair<std::string, std::string>> intervals, std::string sex = "F",
-              std::string age = "25-35", std::string country = "SN", std::string cohort = "", bool learner = true);
+  Feed& Enrol(int64_t person, int64_t course, std::vector<std::pair<std::string, std::string>> intervals,
+              std::string sex = "F", std::string age = "25-35", std::string country = "SN", std::string cohort = "",
+              bool learner = true);
   // An action by web; `change` may make it another event.
   Feed& Act(int64_t person, int64_t course, std::string at, std::function<void(event::v1::SlimEvent&)> change = {});
   Feed& LogAct(std::string stream, int64_t pos, int64_t person, int64_t course, std::string at);

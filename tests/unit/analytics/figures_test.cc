@@ -4,7 +4,9 @@
 
 namespace compagnon::analytics {
 
-bool operator==(const Cell& a, std::pair<int64_t, int64_t> b) { return a.numerator == b.first && a.denominator == b.second; }
+bool operator==(const Cell& a, std::pair<int64_t, int64_t> b) {
+  return a.numerator == b.first && a.denominator == b.second;
+}
 std::ostream& operator<<(std::ostream& out, const Cell& c) { return out << c.numerator << '/' << c.denominator; }
 
 namespace {
@@ -18,9 +20,14 @@ STORE_CONTRACT("events become figures of the course", "[figures]") {
   Store s(backend.database());
   Feed feed;
   feed.Course(4, "UTC", "2026-03-02", "2026-03-29");
-  feed.Enrol(11, 4, {{"2026-02-20", ""}}, "F").Enrol(12, 4, {{"2026-02-20", "2026-03-12 10:00"}}, "M").Enrol(13, 4, {{"2026-03-10", ""}}, "F");
+  feed.Enrol(11, 4, {{"2026-02-20", ""}}, "F")
+      .Enrol(12, 4, {{"2026-02-20", "2026-03-12 10:00"}}, "M")
+      .Enrol(13, 4, {{"2026-03-10", ""}}, "F");
   feed.Enrol(90, 4, {{"2026-02-20", ""}}, "F", "", "", "", false);
-  feed.Act(11, 4, "2026-03-03 08:00").Act(12, 4, "2026-03-09 08:00").Act(13, 4, "2026-03-11 08:00").Act(90, 4, "2026-03-11 08:00");
+  feed.Act(11, 4, "2026-03-03 08:00")
+      .Act(12, 4, "2026-03-09 08:00")
+      .Act(13, 4, "2026-03-11 08:00")
+      .Act(90, 4, "2026-03-11 08:00");
   feed.Complete(11, 4, "2026-03-15 12:00");
   feed.Cover({{"bridge/a", "2026-02-16", "2026-03-18 00:00"}});
   CHECK(s.Take(feed).taken == 11);
@@ -29,7 +36,7 @@ STORE_CONTRACT("events become figures of the course", "[figures]") {
   auto f = s.Figures("sites/sn1/courses/4");
   CHECK(f["2 * * * *"] == Pair{3, 0});
   CHECK(f["2open * * * *"] == Pair{2, 0});
-  CHECK(f["7 * * * *"] == Pair{2, 3});   // 12 began on the eighth day
+  CHECK(f["7 * * * *"] == Pair{2, 3});  // 12 began on the eighth day
   CHECK(f["17 * * * *"] == Pair{1, 3});
   CHECK(f["21 * * * *"] == Pair{1, 3});
   CHECK(f["9 2026-W10 * * *"] == Pair{1, 2});

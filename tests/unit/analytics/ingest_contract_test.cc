@@ -50,10 +50,10 @@ STORE_CONTRACT("an event taken twice counts once whether its batch was the same 
 STORE_CONTRACT("poison is set aside once and its position counts as taken", "[ingest]") {
   Store s(backend.database());
   Feed feed = SmallCourse();
-  feed.Act(11, 4, "2026-03-03 08:00", [](SlimEvent& e) { e.mutable_activity()->clear_name(); });     // 4 breaks a rule
-  feed.Act(11, 4, "2026-03-03 09:00");                                                               // 5 will not decode
-  feed.Act(11, 4, "2026-03-04 09:00", [](SlimEvent& e) { e.set_occurred_us(-5); });                  // 6 before time
-  feed.Act(11, 4, "2026-03-04 09:00", [](SlimEvent& e) { e.clear_body(); });                         // 7 from a later release
+  feed.Act(11, 4, "2026-03-03 08:00", [](SlimEvent& e) { e.mutable_activity()->clear_name(); });  // 4 breaks a rule
+  feed.Act(11, 4, "2026-03-03 09:00");                                                            // 5 will not decode
+  feed.Act(11, 4, "2026-03-04 09:00", [](SlimEvent& e) { e.set_occurred_us(-5); });               // 6 before time
+  feed.Act(11, 4, "2026-03-04 09:00", [](SlimEvent& e) { e.clear_body(); });  // 7 from a later release
   feed.Cover({{"bridge/a", "2026-03-01", "2026-03-10"}});
   std::vector<bus::Delivery> deliveries = test::Deliveries(feed.events());
   deliveries[4].message.data = std::string("\xff\xff\x00garbage", 10);
@@ -72,6 +72,65 @@ STORE_CONTRACT("poison is set aside once and its position counts as taken", "[in
   const auto freshness = s.reader.Freshness({"*"}, "", 10);
   REQUIRE(freshness.ok());
   CHECK((*freshness)[0].rejected == 4);
+}
+
+STORE_CONTRACT("no event of whatever content holds back its batch", "[ingest]") {
+  Store s(backend.database());
+  Feed feed = SmallCourse();
+  const auto with = [&](std::function<void(SlimEvent&)> change) {
+    feed.Act(11, 4, "2026-03-03 08:00", std::move(change));
+  };
+  with([](SlimEvent& e) { e.mutable_activity()->set_name(std::string("a\0b", 3)); });
+  with([](SlimEvent& e) { e.mutable_activity()->set_person(INT64_MIN); });
+  with([](SlimEvent& e) { e.mutable_activity()->set_course(INT64_MIN); });
+  with([](SlimEvent& e) { e.set_recorded_us(INT64_MAX); });
+  with([](SlimEvent& e) {
+    e.mutable_enrolment()->set_person(9);
+    e.mutable_enrolment()->set_course(4);
+    e.mutable_enrolment()->set_cohort(std::string("\0", 1));
+  });
+  with([](SlimEvent& e) {
+    e.mutable_course()->set_course(4);
+    e.mutable_course()->set_has_end(true);
+    e.mutable_course()->set_end_day(INT32_MAX);
+  });
+  with([](SlimEvent& e) { e.mutable_completeness()->set_day(INT32_MIN); });
+  with([](SlimEvent& e) { e.mutable_coverage()->add_spans()->set_source("bridge/a\n"); });
+  const size_t broken = feed.events().size() - 3;
+  with([](SlimEvent& e) {
+    e.mutable_activity()->set_object(INT64_MIN);
+    e.mutable_activity()->set_edulevel(-1);
+    e.mutable_activity()->set_completion_state(99);
+  });
+  with([](SlimEvent& e) {
+    auto* enrolment = e.mutable_enrolment();
+    enrolment->set_person(12), enrolment->set_course(4), enrolment->set_learner(true);
+    enrolment->add_intervals()->set_to_us(INT64_MAX - 1);
+    enrolment->mutable_intervals(0)->set_from_us(INT64_MIN);
+    enrolment->add_intervals()->set_from_us(INT64_MAX - 5);
+  });
+  with([](SlimEvent& e) {
+    e.mutable_course()->set_course(4);
+    e.mutable_course()->set_time_zone("Mars/Olympus");
+  });
+  feed.Cover({{"bridge/a", "2026-03-01", "2026-03-10"}});
+  const IngestReport report = s.Take(feed);
+  CHECK(report.rejected == static_cast<int64_t>(broken));
+  CHECK(report.taken == static_cast<int64_t>(feed.events().size() - broken));
+  CHECK(s.Count().believed == 1);
+  CHECK(Text(s.Figures("sites/sn1/courses/4"), "2open * * * *") == "2/0");
+
+  // Bytes changed at random: whatever still decodes is taken, the rest is set aside, and the batch never fails.
+  std::mt19937 random(3);
+  std::vector<bus::Delivery> deliveries;
+  for (int i = 0; i < 300; ++i) {
+    deliveries.push_back(test::Deliveries(feed.events())[random() % feed.events().size()]);
+    std::string& data = deliveries.back().message.data;
+    for (int n = 1 + random() % 3; n > 0; --n) data[random() % data.size()] = static_cast<char>(random());
+    deliveries.back().message.id = fmt::format("site/{}", 1000 + i);
+  }
+  s.TakeDeliveries(deliveries);
+  s.Count();
 }
 
 STORE_CONTRACT("coverage is believed only when all that it promises has arrived", "[ingest]") {
@@ -127,7 +186,10 @@ STORE_CONTRACT("a zone that comes after the events puts them on their local days
 STORE_CONTRACT("a state that is older than the one kept changes nothing", "[ingest]") {
   Store s(backend.database());
   Feed feed;
-  feed.Course(4).Enrol(11, 4, {{"2026-03-01", ""}}, "F").Enrol(11, 4, {{"2026-03-01", "2026-03-05"}, {"2026-03-08", ""}}, "M").Course(4, "UTC", "2026-03-02");
+  feed.Course(4)
+      .Enrol(11, 4, {{"2026-03-01", ""}}, "F")
+      .Enrol(11, 4, {{"2026-03-01", "2026-03-05"}, {"2026-03-08", ""}}, "M")
+      .Course(4, "UTC", "2026-03-02");
   feed.Cover({{"bridge/a", "2026-03-01", "2026-03-16"}});
   const std::vector<SlimEvent>& all = feed.events();
   s.Take({all[3], all[2], all[4]});
@@ -182,15 +244,17 @@ STORE_CONTRACT("a day that an interval cuts is counted from its events", "[inges
   Store s(backend.database());
   Feed feed;
   feed.Course(4, "UTC", "2026-03-02");
-  feed.Enrol(11, 4, {{"2026-03-03 12:00", "2026-03-09 12:00"}});   // acts before and after each end
+  feed.Enrol(11, 4, {{"2026-03-03 12:00", "2026-03-09 12:00"}});  // acts before and after each end
   feed.Enrol(12, 4, {{"2026-03-03 12:00", "2026-03-03 13:00"}, {"2026-03-09 12:00", ""}});
-  for (const char* at : {"2026-03-03 11:00", "2026-03-03 13:30", "2026-03-09 08:00", "2026-03-09 12:00"}) feed.Act(11, 4, at);
+  for (const char* at : {"2026-03-03 11:00", "2026-03-03 13:30", "2026-03-09 08:00", "2026-03-09 12:00"})
+    feed.Act(11, 4, at);
   for (const char* at : {"2026-03-03 11:00", "2026-03-03 13:30", "2026-03-09 12:00"}) feed.Act(12, 4, at);
   feed.Cover({{"bridge/a", "2026-03-01", "2026-03-16"}});
   s.Take(feed);
   s.Count();
   const auto figures = s.Figures("sites/sn1/courses/4");
-  CHECK(Text(figures, "9 2026-W10 * * *") == "1/2");  // of 12 nothing lies inside, though the day's first and last enclose the interval
+  CHECK(Text(figures, "9 2026-W10 * * *") ==
+        "1/2");  // of 12 nothing lies inside, though the day's first and last enclose the interval
   CHECK(Text(figures, "9 2026-W11 * * *") == "2/2");
   const auto page = s.reader.Learners({"sn1", 4, std::nullopt}, std::nullopt, 10);
   REQUIRE(page.ok());
@@ -211,7 +275,9 @@ STORE_CONTRACT("two consumers and a counting thread take the same queue without 
     feed.Course(4, "Africa/Dakar");
     for (int64_t person = 1; person <= 20; ++person) feed.Enrol(person, 4, {{"2026-03-01", ""}});
     std::mt19937 random(7);
-    for (int i = 0; i < 1500; ++i) feed.Act(1 + random() % 20, 4, fmt::format("2026-03-{:02} {:02}:{:02}", 2 + i / 75, random() % 24, random() % 60));
+    for (int i = 0; i < 1500; ++i)
+      feed.Act(1 + random() % 20, 4,
+               fmt::format("2026-03-{:02} {:02}:{:02}", 2 + i / 75, random() % 24, random() % 60));
     feed.Cover({{"bridge/a", "2026-03-01", "2026-03-30"}});
     all.insert(all.end(), feed.events().begin(), feed.events().end());
   }

@@ -14,7 +14,8 @@
 #include "analytics/api/export.h"
 #include "feed.h"
 
-// The figures of 968,000 real events (OULAD written as a Moodle log) against those of tests/oracle, which shares no code with this.
+// The figures of 968,000 real events (OULAD written as a Moodle log) against those of tests/oracle, which shares no
+// code with this.
 namespace compagnon::analytics {
 namespace {
 
@@ -31,7 +32,8 @@ void ReadGzipLines(const std::string& path, const std::function<void(std::string
   for (int n; (n = gzread(file, buffer.data(), static_cast<unsigned>(buffer.size()))) > 0;) {
     rest.append(buffer, 0, static_cast<size_t>(n));
     size_t from = 0;
-    for (size_t at; (at = rest.find('\n', from)) != std::string::npos; from = at + 1) line(std::string_view(rest).substr(from, at - from));
+    for (size_t at; (at = rest.find('\n', from)) != std::string::npos; from = at + 1)
+      line(std::string_view(rest).substr(from, at - from));
     rest.erase(0, from);
   }
   gzclose(file);
@@ -50,7 +52,8 @@ std::vector<std::vector<std::string>> ReadCsv(const std::string& path) {
 
 constexpr int64_t kSecond = 1000000;
 
-// What the moodle module makes of the files, in the few rules that this log needs: no roles, no groups, one method per enrolment.
+// What the moodle module makes of the files, in the few rules that this log needs: no roles, no groups, one method per
+// enrolment.
 class Oulad {
  public:
   Oulad() {
@@ -106,14 +109,17 @@ class Oulad {
     states.streams = {{"ou", "site"}};
     int64_t pos = 0;
     for (auto& row : ReadCsv(folder + "/courses.csv")) {
-      states.courses.push_back({0, ++pos, std::stoll(row[0]), row[1], "", test::Day(row[2]), test::Day(row[3]), "Europe/London", true});
+      states.courses.push_back(
+          {0, ++pos, std::stoll(row[0]), row[1], "", test::Day(row[2]), test::Day(row[3]), "Europe/London", true});
     }
     for (auto& [e, intervals] : open) {
       if (intervals.empty()) continue;
       const auto& person = people[e.first];
-      states.enrolments.push_back({0, ++pos, e.first, e.second, true, "", person[1], person[2], person[3], "", Merge(intervals, kDayUs)});
+      states.enrolments.push_back(
+          {0, ++pos, e.first, e.second, true, "", person[1], person[2], person[3], "", Merge(intervals, kDayUs)});
     }
-    states.coverages.push_back({0, ++pos, last, {{{"log/oulad", {first, last + kSecond}}}, {{"log/oulad", INT64_MAX >> 1, events}}}});
+    states.coverages.push_back(
+        {0, ++pos, last, {{{"log/oulad", {first, last + kSecond}}}, {{"log/oulad", INT64_MAX >> 1, events}}}});
     batches.push_back(std::move(states));
   }
 
@@ -150,7 +156,8 @@ STORE_CONTRACT("the figures of OULAD equal the oracle's to the last unit", "[sha
   static const Oulad oulad;
   REQUIRE(oulad.events > 900000);
   std::string expected;
-  ReadGzipLines("tests/oracle/expected/oulad.csv.gz", [&](std::string_view line) { expected.append(line).append("\n"); });
+  ReadGzipLines("tests/oracle/expected/oulad.csv.gz",
+                [&](std::string_view line) { expected.append(line).append("\n"); });
 
   test::Store store(backend.database());
   int64_t batches = 0;

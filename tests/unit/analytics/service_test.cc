@@ -23,14 +23,20 @@ struct World {
   explicit World(store::Database& database) : store(database) {
     Feed feed;
     feed.Course(4, "Africa/Dakar", "2026-03-02", "2026-05-31").Course(5, "Africa/Dakar");
-    feed.Enrol(11, 4, {{"2026-02-20", ""}}, "F", "18-24", "SN", "A").Enrol(12, 4, {{"2026-02-20", ""}}, "M", "", "=1+1", "B");
+    feed.Enrol(11, 4, {{"2026-02-20", ""}}, "F", "18-24", "SN", "A")
+        .Enrol(12, 4, {{"2026-02-20", ""}}, "M", "", "=1+1", "B");
     feed.Enrol(13, 4, {{"2026-02-20", "2026-03-11"}}, "", ">35", "SN", "A").Enrol(14, 5, {{"2026-03-16", ""}});
-    feed.Act(11, 4, "2026-03-03 08:00").Act(12, 4, "2026-03-10 08:00").Act(11, 4, "2026-03-12 08:00").Complete(11, 4, "2026-03-12 09:00");
+    feed.Act(11, 4, "2026-03-03 08:00")
+        .Act(12, 4, "2026-03-10 08:00")
+        .Act(11, 4, "2026-03-12 08:00")
+        .Complete(11, 4, "2026-03-12 09:00");
     feed.Counted("2026-03-17", 90, 100).Counted("2026-03-18", 100, 100);
     feed.Cover({{"bridge/a", "2026-03-02", "2026-03-09"}, {"bridge/b", "2026-03-10", "2026-03-18 12:00"}});
     store.Take(feed);
     Feed other{"ma1"};
-    other.Course(4, "Africa/Casablanca").Enrol(21, 4, {{"2026-02-20", ""}}).Cover({{"bridge/z", "2026-03-02", "2026-03-18"}});
+    other.Course(4, "Africa/Casablanca")
+        .Enrol(21, 4, {{"2026-02-20", ""}})
+        .Cover({{"bridge/z", "2026-03-02", "2026-03-18"}});
     store.Take(other);
     store.Count();
     REQUIRE(server->Serve({&service}).ok());
@@ -38,8 +44,9 @@ struct World {
   }
 
   std::unique_ptr<grpc::ClientContext> As(std::vector<std::string> scopes,
-                                          std::vector<std::string> permissions = {"analytics.figures.read", "analytics.freshness.read", "analytics.learners.read",
-                                                                                  "analytics.figures.export"}) {
+                                          std::vector<std::string> permissions = {
+                                              "analytics.figures.read", "analytics.freshness.read",
+                                              "analytics.learners.read", "analytics.figures.export"}) {
     auto context = std::make_unique<grpc::ClientContext>();
     rpc::Caller caller;
     caller.person = "p-1";
@@ -85,7 +92,8 @@ struct World {
 
 STORE_CONTRACT("a coordinator sees the cohorts of her scopes and no others", "[service]") {
   World w(backend.database());
-  const std::vector<std::string> all = {"sites/ma1/courses/4", "sites/sn1/courses/4/cohorts/A", "sites/sn1/courses/4/cohorts/B", "sites/sn1/courses/5"};
+  const std::vector<std::string> all = {"sites/ma1/courses/4", "sites/sn1/courses/4/cohorts/A",
+                                        "sites/sn1/courses/4/cohorts/B", "sites/sn1/courses/5"};
   CHECK(w.CohortNames({"*"}) == all);
   CHECK(w.CohortNames({"*"}, 1) == all);
   CHECK(w.CohortNames({"*"}, 3) == all);
@@ -137,7 +145,8 @@ STORE_CONTRACT("figures carry numerator and denominator and watermark and comple
     // Half of W12 up to T, of which 190 of 200 rows were pulled.
     if (f.week() == "2026-W12") CHECK(f.completeness_bp() == 9500);
   }
-  CHECK(order == std::vector<std::string>{"17", "2", "22026-W10", "22026-W11", "22026-W12", "21", "2open", "38", "7", "92026-W10", "92026-W11", "92026-W12"});
+  CHECK(order == std::vector<std::string>{"17", "2", "22026-W10", "22026-W11", "22026-W12", "21", "2open", "38", "7",
+                                          "92026-W10", "92026-W11", "92026-W12"});
 
   const std::string etag = response.etag();
   REQUIRE(w.stub->QueryFigures(w.As({"*"}).get(), request, &response).ok());
@@ -225,13 +234,16 @@ STORE_CONTRACT("every rpc refuses no principal and the wrong permission and the 
   };
   const std::string parent = "sites/sn1/courses/4";
   using grpc::StatusCode;
-  CHECK(codes([] { return std::make_unique<grpc::ClientContext>(); }, parent) == std::vector<StatusCode>(5, StatusCode::UNAUTHENTICATED));
-  CHECK(codes([&] { return w.As({"*"}, {"moodle.sites.read"}); }, parent) == std::vector<StatusCode>(5, StatusCode::PERMISSION_DENIED));
+  CHECK(codes([] { return std::make_unique<grpc::ClientContext>(); }, parent) ==
+        std::vector<StatusCode>(5, StatusCode::UNAUTHENTICATED));
+  CHECK(codes([&] { return w.As({"*"}, {"moodle.sites.read"}); }, parent) ==
+        std::vector<StatusCode>(5, StatusCode::PERMISSION_DENIED));
   const auto wrong_scope = codes([&] { return w.As({"sites/sn1/courses/4/cohorts/A", "sites/ma1"}); }, parent);
-  CHECK(wrong_scope == std::vector<StatusCode>{StatusCode::PERMISSION_DENIED, StatusCode::PERMISSION_DENIED, StatusCode::PERMISSION_DENIED,
-                                               StatusCode::OK, StatusCode::OK});
+  CHECK(wrong_scope == std::vector<StatusCode>{StatusCode::PERMISSION_DENIED, StatusCode::PERMISSION_DENIED,
+                                               StatusCode::PERMISSION_DENIED, StatusCode::OK, StatusCode::OK});
   CHECK(codes([&] { return w.As({"*"}); }, "sites/sn1/courses/77") ==
-        std::vector<StatusCode>{StatusCode::NOT_FOUND, StatusCode::NOT_FOUND, StatusCode::NOT_FOUND, StatusCode::OK, StatusCode::OK});
+        std::vector<StatusCode>{StatusCode::NOT_FOUND, StatusCode::NOT_FOUND, StatusCode::NOT_FOUND, StatusCode::OK,
+                                StatusCode::OK});
   CHECK(codes([&] { return w.As({"*"}); }, "sites/sn1/cours/4")[0] == StatusCode::INVALID_ARGUMENT);
 }
 
