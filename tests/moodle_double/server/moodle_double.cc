@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <limits>
 
 #include "moodle_double/simulation/concat.h"
@@ -48,11 +49,17 @@ absl::StatusOr<std::unique_ptr<MoodleDouble>> MoodleDouble::Start(const DoubleOp
     std::filesystem::create_directories(options.state_dir, error);
     if (error) return absl::UnavailableError(Concat("state folder: ", error.message()));
   }
+  // With a state folder the port stays the same too: callers have registered the address.
+  const std::string port_file = options.state_dir.empty() ? "" : options.state_dir + "/port";
+  int port = options.port;
+  if (port == 0 && !port_file.empty()) std::ifstream(port_file) >> port;
   auto self = std::unique_ptr<MoodleDouble>(new MoodleDouble(options, clock, std::move(*recordings)));
-  auto server = HttpServer::Start(options.address, options.port,
-                                  [me = self.get()](const HttpRequest& request) { return me->Handle(request); });
+  auto handler = [me = self.get()](const HttpRequest& request) { return me->Handle(request); };
+  auto server = HttpServer::Start(options.address, port, handler);
+  if (!server.ok() && options.port == 0) server = HttpServer::Start(options.address, 0, handler);
   if (!server.ok()) return server.status();
   self->server_ = std::move(*server);
+  if (!port_file.empty()) std::ofstream(port_file) << self->server_->port() << "\n";
   self->server_->Refuse();  // the port is ours; answers begin when the sites are there
   self->real_start_us_ = absl::ToUnixMicros(clock.Now());
   self->simulated_start_us_ = options.now == 0 ? self->real_start_us_ : options.now * 1'000'000;

@@ -196,11 +196,8 @@ void SiteSimulation::Apply(const Happening& h) {
       if (world_.user(at.user).deleted) return;
       const int habit = habit_of_[static_cast<size_t>(h.who)];
       const auto method = static_cast<EnrolMethod>(h.value);
-      const CourseRun& run = runs_[static_cast<size_t>(run_of_[static_cast<size_t>(h.who)])];
       // The manual method carries a begin date; the others begin when the row is made.
-      const int64_t start = method == EnrolMethod::kManual && habit >= 0
-                                ? std::min(h.us / kSecondUs, calendar_.DayStart(run.start_day))
-                                : 0;
+      const int64_t start = method == EnrolMethod::kManual && habit >= 0 ? h.us / kSecondUs : 0;
       return world_.Enrol(h.who, MethodName(h.value), start, 0, method == EnrolMethod::kSelf ? at : coordinator);
     }
     case Act::kUnenrol:

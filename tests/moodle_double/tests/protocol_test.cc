@@ -403,8 +403,10 @@ TEST_CASE("a restart with the same state folder goes on with the same rows and n
   options.state_dir = folder;
   std::vector<Json> before;
   std::string epoch;
+  int port = 0;
   {
     Caller caller(options);
+    port = caller.moodle().port();
     caller.Control("rows", "n=200");
     caller.Call("core_course_get_courses");
     caller.Control("row", "kind=unknown");
@@ -415,6 +417,7 @@ TEST_CASE("a restart with the same state folder goes on with the same rows and n
     caller.Call("local_compagnon_ack", {{"subscriber", "suite"}, {"epoch", epoch}, {"upto", "123"}});
   }
   Caller again(options);
+  CHECK(again.moodle().port() == port);
   const Json page = again.Pull(0);
   auto after = Caller::Rows(page);
   CHECK(page["epoch"] == epoch);
