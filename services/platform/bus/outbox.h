@@ -28,6 +28,8 @@ absl::Status AppendToOutbox(store::Session& session, absl::Span<const Message> m
 
 struct RelayOptions {
   int batch = 2000;
+  // A batch holds about this much data at most: its number of rows is guessed from the sizes of the batch before.
+  size_t batch_bytes = size_t{32} << 20;
   absl::Duration idle_poll = absl::Milliseconds(100);    // how soon a commit without Wake() is seen
   absl::Duration unroutable_retry = absl::Seconds(5);    // a message no queue is bound to is tried again after this
   absl::Duration min_backoff = absl::Milliseconds(100);  // after an error of the bus or the database, doubling

@@ -18,8 +18,6 @@ using store::Row;
 using store::Session;
 using store::Value;
 
-// Rows of about this much data at once. The sizes of the next rows are guessed from those of the last ones.
-constexpr size_t kBatchBytes = size_t{32} << 20;
 // A pass goes up through the ids without looking back, which spares reading dead index entries again and again; it ends
 // at the latest after this, because a row that committed late lies below.
 constexpr absl::Duration kLongestPass = absl::Seconds(1);
@@ -218,7 +216,7 @@ class Relay : public OutboxRelay {
     batch.outcomes.clear();
     if (batch.claimed.messages.empty()) return absl::OkStatus();
     const size_t row = std::max<size_t>(1, batch.claimed.bytes / batch.claimed.messages.size());
-    limit_ = static_cast<int>(std::clamp<size_t>(kBatchBytes / row, 1, static_cast<size_t>(options_.batch)));
+    limit_ = static_cast<int>(std::clamp<size_t>(options_.batch_bytes / row, 1, static_cast<size_t>(options_.batch)));
     ASSIGN_OR_RETURN(batch.outcomes, publisher_->Publish(batch.claimed.messages));
     return absl::OkStatus();
   }

@@ -132,6 +132,7 @@ class RabbitPublisher : public Publisher {
         flight.Sent(message.data.size());
         if (flight.sent() % 64 == 0) RETURN_IF_ERROR(Drain(flight));
       }
+      if (flight.in_flight() == 0) continue;
       const size_t before = flight.in_flight();
       RETURN_IF_ERROR(Read(flight, deadline - absl::Now()));
       RETURN_IF_ERROR(Drain(flight));

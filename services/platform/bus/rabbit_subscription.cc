@@ -80,7 +80,9 @@ class RabbitSubscription : public Subscription {
       absl::Status status = Consume(backoff);
       std::unique_lock lock(mutex_);
       // Deliveries die with their connection and come again on the next one.
+      // An acknowledgement not yet sent dies too: on the next connection its tag names other messages.
       ++generation_;
+      ack_tag_ = 0;
       ready_.clear();
       ready_bytes_ = 0;
       connected_ = false;

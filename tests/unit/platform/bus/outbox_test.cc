@@ -275,18 +275,19 @@ STORE_CONTRACT("batches of large messages hold fewer of them", "[bus][outbox]") 
   store::Database& database = backend.database();
   Prepare(database);
   std::vector<Message> messages = Numbered(0, 24);
-  for (Message& message : messages) message.data.assign(3 << 20, 'x');
+  for (Message& message : messages) message.data.assign(3 << 10, 'x');
   Append(database, messages);
   ScriptedBus bus;
   RelayOptions options = Quick();
   options.batch = 12;
+  options.batch_bytes = 32 << 10;
   auto relay = StartOutboxRelay(database, bus, SystemClock(), options);
   REQUIRE(Emptied(*relay));
   relay->Stop();
   const std::vector<size_t> bytes = bus.BatchBytes();
   REQUIRE(bytes.size() == 3);
-  CHECK(bytes[0] == size_t{36} << 20);  // sizes are not known before the first batch
-  CHECK(bytes[1] == size_t{30} << 20);
+  CHECK(bytes[0] == size_t{36} << 10);  // sizes are not known before the first batch
+  CHECK(bytes[1] == size_t{30} << 10);
   CHECK(bus.Ids() == NumberedIds(0, 24));
 }
 

@@ -234,7 +234,8 @@ class PrivateBroker {
   std::string environment_, folder_;
 };
 
-TEST_CASE("a broker killed and stopped while messages flow loses none that was confirmed", "[bus][services][fault]") {
+TEST_CASE("connections cut and a broker killed and stopped while messages flow lose none that was confirmed",
+          "[bus][services][fault]") {
   PrivateBroker broker;
   auto bus = NewRabbitBus(broker.options);
   REQUIRE(bus.ok());
@@ -264,6 +265,11 @@ TEST_CASE("a broker killed and stopped while messages flow loses none that was c
       next += 100;
     }
   });
+  for (int i = 0; i < 3; ++i) {
+    const int before = confirmed;
+    CHECK(Eventually([&] { return confirmed > before + 1000; }));
+    broker.Do("ctl close_all_connections test");
+  }
   for (const char* how : {"kill", "stop"}) {
     const int before = confirmed;
     CHECK(Eventually([&] { return confirmed > before + 1000; }));
