@@ -72,6 +72,8 @@ class UnderFire(unittest.TestCase):
     def compare(self, one, wanted):
         wanted_digests, wanted_csv = wanted
         # Figures that depend on T alone may move between two runs of one moment's difference; everything an event decides may not.
+        # After a kill the site's lease must run out before the next poller may pull: standing still is not yet the end.
+        suite.wait_until("every event has arrived", lambda: raw_rows(one) >= wanted_digests["raw"][0], 240, 0.5)
         found = settled(one)
         for layer in ("raw", "learner_day", "completed"):
             self.assertEqual(found[layer], wanted_digests[layer], layer)
