@@ -46,8 +46,9 @@ absl::Status CheckModules(const Config& config, const std::vector<std::string>& 
   const std::string known = absl::StrJoin(AllModuleNames(), ", ");
   for (const std::string& name : config.modules) {
     if (FindModule(name) != nullptr) continue;
-    return absl::InvalidArgumentError(Say(locale, absl::StrCat("modules : « ", name, " » n’existe pas dans cette version ; elle a ", known),
-                                          absl::StrCat("modules: \"", name, "\" does not exist in this release; it has ", known)));
+    return absl::InvalidArgumentError(
+        Say(locale, absl::StrCat("modules : « ", name, " » n’existe pas dans cette version ; elle a ", known),
+            absl::StrCat("modules: \"", name, "\" does not exist in this release; it has ", known)));
   }
   for (const std::string& name : here) {
     if (std::find(config.modules.begin(), config.modules.end(), name) != config.modules.end()) continue;
@@ -59,12 +60,15 @@ absl::Status CheckModules(const Config& config, const std::vector<std::string>& 
   const bool apart = !here.empty() && here.size() < config.modules.size();
   if (apart && config.bus.backend == "embedded") {
     return absl::InvalidArgumentError(
-        Say(locale, "le bus embarqué ne relie que les modules d’un même processus : bus.backend = \"rabbitmq\", ou servez-les ensemble",
+        Say(locale,
+            "le bus embarqué ne relie que les modules d’un même processus : bus.backend = \"rabbitmq\", ou servez-les "
+            "ensemble",
             "the embedded bus links modules of one process only: bus.backend = \"rabbitmq\", or serve them together"));
   }
   if (apart && config.rpc.signing_key_file.empty()) {
-    return absl::InvalidArgumentError(Say(locale, "rpc.signing_key_file manque : les autres processus doivent connaître cette clé",
-                                          "rpc.signing_key_file is missing: the other processes must know this key"));
+    return absl::InvalidArgumentError(
+        Say(locale, "rpc.signing_key_file manque : les autres processus doivent connaître cette clé",
+            "rpc.signing_key_file is missing: the other processes must know this key"));
   }
   return absl::OkStatus();
 }

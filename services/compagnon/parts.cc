@@ -77,8 +77,10 @@ absl::StatusOr<std::unique_ptr<keys::Keys>> OpenKeys(const Config& config, const
 
 rpc::TlsFiles TlsOf(const Config& config) { return {config.rpc.ca_file, config.rpc.cert_file, config.rpc.key_file}; }
 
-absl::StatusOr<std::unique_ptr<ProcessParts>> ProcessParts::Make(const Config& config, const std::vector<std::string>& here,
-                                                                 const Clock& clock, Metrics& metrics, bus::Bus& bus, keys::Keys& keys) {
+absl::StatusOr<std::unique_ptr<ProcessParts>> ProcessParts::Make(const Config& config,
+                                                                 const std::vector<std::string>& here,
+                                                                 const Clock& clock, Metrics& metrics, bus::Bus& bus,
+                                                                 keys::Keys& keys) {
   std::unique_ptr<ProcessParts> parts(new ProcessParts(config, clock, metrics, bus, keys));
   for (const auto& [module, file] : config.rpc.public_key_files) {
     std::ifstream in(file);

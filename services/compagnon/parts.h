@@ -15,8 +15,8 @@
 
 namespace compagnon {
 
-// What a configuration says of each part. Unavailable when a server is not up (yet); InvalidArgument or PermissionDenied when a file is
-// not as it must be.
+// What a configuration says of each part. Unavailable when a server is not up (yet); InvalidArgument or
+// PermissionDenied when a file is not as it must be.
 absl::Status MakeDataDir(const Config& config);  // 0700
 absl::StatusOr<std::unique_ptr<store::Database>> OpenDatabaseOf(const Config& config, const std::string& module);
 absl::StatusOr<std::unique_ptr<bus::Bus>> OpenBus(const Config& config);
@@ -26,10 +26,11 @@ rpc::TlsFiles TlsOf(const Config& config);
 // The parts of one process: made once, handed to each of its modules. Outlives them.
 class ProcessParts {
  public:
-  // Modules that run here; the others are called at their addresses. Signing keys: the configured one, or, in one process, one made for
-  // each module.
-  static absl::StatusOr<std::unique_ptr<ProcessParts>> Make(const Config& config, const std::vector<std::string>& here, const Clock& clock,
-                                                            Metrics& metrics, bus::Bus& bus, keys::Keys& keys);
+  // Modules that run here; the others are called at their addresses. Signing keys: the configured one, or, in one
+  // process, one made for each module.
+  static absl::StatusOr<std::unique_ptr<ProcessParts>> Make(const Config& config, const std::vector<std::string>& here,
+                                                            const Clock& clock, Metrics& metrics, bus::Bus& bus,
+                                                            keys::Keys& keys);
   Parts For(const std::string& module);
   // Where in-process channels lead; before any module starts.
   void SetServer(rpc::Server* server) { server_ = server; }

@@ -1,5 +1,6 @@
-#include <CLI/CLI.hpp>
 #include <grpc/support/log.h>
+
+#include <CLI/CLI.hpp>
 #include <iostream>
 
 #include "compagnon/parts.h"
@@ -14,14 +15,21 @@ void AddProbe(CLI::App& app, Invocation& invocation) {
     bool plain = false;
   };
   const auto options = std::make_shared<Options>();
-  CLI::App* verb = app.add_subcommand("probe", invocation.Say("demande l’état de santé d’un processus (code 0 : il sert)",
-                                                              "asks how a process is (exit 0: it serves)"));
-  verb->add_option("address", options->address, invocation.Say("hôte:port", "host:port"))->required()->type_name("HOST:PORT");
-  verb->add_option("name", options->name, invocation.Say("ready, live, serving ou un module", "ready, live, serving or a module"))->type_name("NAME");
-  verb->add_option("--timeout-ms", options->timeout_ms, invocation.Say("attente, en millisecondes", "patience, in milliseconds"))
+  CLI::App* verb =
+      app.add_subcommand("probe", invocation.Say("demande l’état de santé d’un processus (code 0 : il sert)",
+                                                 "asks how a process is (exit 0: it serves)"));
+  verb->add_option("address", options->address, invocation.Say("hôte:port", "host:port"))
+      ->required()
+      ->type_name("HOST:PORT");
+  verb->add_option("name", options->name,
+                   invocation.Say("ready, live, serving ou un module", "ready, live, serving or a module"))
+      ->type_name("NAME");
+  verb->add_option("--timeout-ms", options->timeout_ms,
+                   invocation.Say("attente, en millisecondes", "patience, in milliseconds"))
       ->check(CLI::Range(1, 60000))
       ->capture_default_str();
-  verb->add_flag("--plain", options->plain, invocation.Say("sans TLS (rpc.health_listen)", "without TLS (rpc.health_listen)"));
+  verb->add_flag("--plain", options->plain,
+                 invocation.Say("sans TLS (rpc.health_listen)", "without TLS (rpc.health_listen)"));
   verb->callback([&invocation, options] {
     invocation.run = [&invocation, options]() -> absl::Status {
       gpr_set_log_function([](gpr_log_func_args*) {});  // the answer is one line, not a library's log

@@ -24,31 +24,39 @@ std::string DefaultConfigPath() {
 
 void Complain(const Invocation& invocation, std::string_view text) {
   const bool color = IsTerminal(STDERR_FILENO);
-  std::cerr << (color ? "\033[31m" : "") << invocation.Say("erreur : ", "error: ") << (color ? "\033[0m" : "") << text << "\n";
+  std::cerr << (color ? "\033[31m" : "") << invocation.Say("erreur : ", "error: ") << (color ? "\033[0m" : "") << text
+            << "\n";
 }
 
 // CLI11 explains itself in English alone.
 std::string Explain(const CLI::ParseError& error, const Invocation& invocation) {
   if (invocation.locale == "en") return error.what();
   const std::string what = error.what();
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) return absl::StrCat("argument inattendu : ", what.substr(what.find(": ") == std::string::npos ? 0 : what.find(": ") + 2));
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr)
+    return absl::StrCat("argument inattendu : ",
+                        what.substr(what.find(": ") == std::string::npos ? 0 : what.find(": ") + 2));
   const std::string subject = what.substr(0, what.find_first_of(": "));
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
     return what.find("subcommand") != std::string::npos ? "il manque un verbe" : absl::StrCat("il manque ", subject);
   }
-  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) return absl::StrCat("il manque la valeur de ", subject);
-  if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr || dynamic_cast<const CLI::ValidationError*>(&error) != nullptr) return absl::StrCat("cette valeur ne convient pas à ", subject);
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr)
+    return absl::StrCat("il manque la valeur de ", subject);
+  if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr ||
+      dynamic_cast<const CLI::ValidationError*>(&error) != nullptr)
+    return absl::StrCat("cette valeur ne convient pas à ", subject);
   return what;
 }
 
 // "compagnon site add": the verbs recognised so far.
 std::string PathOf(const CLI::App* app) {
   std::string path = app->get_name();
-  for (; !app->get_subcommands().empty(); absl::StrAppend(&path, " ", app->get_name())) app = app->get_subcommands().front();
+  for (; !app->get_subcommands().empty(); absl::StrAppend(&path, " ", app->get_name()))
+    app = app->get_subcommands().front();
   return path;
 }
 
-// The first word that is no verb where a verb was expected ("compagnon srve", "compagnon config chek"), with the verbs it may have meant.
+// The first word that is no verb where a verb was expected ("compagnon srve", "compagnon config chek"), with the verbs
+// it may have meant.
 struct UnknownVerb {
   std::string word;
   std::string meant;
@@ -92,21 +100,28 @@ class Labels : public CLI::Formatter {
 
 int ExitCodeOf(const absl::Status& status) {
   switch (status.code()) {
-    case absl::StatusCode::kOk: return kDone;
-    case absl::StatusCode::kInvalidArgument: return kMisused;
+    case absl::StatusCode::kOk:
+      return kDone;
+    case absl::StatusCode::kInvalidArgument:
+      return kMisused;
     case absl::StatusCode::kUnavailable:
-    case absl::StatusCode::kDeadlineExceeded: return kUnavailable;
-    case absl::StatusCode::kCancelled: return kInterrupted;
-    default: return kFailed;
+    case absl::StatusCode::kDeadlineExceeded:
+      return kUnavailable;
+    case absl::StatusCode::kCancelled:
+      return kInterrupted;
+    default:
+      return kFailed;
   }
 }
 
 int RunProgram(CLI::App& app, Invocation& invocation, int argc, char** argv) {
   app.require_subcommand(1);
   app.set_help_flag("-h,--help", invocation.Say("montre cette aide", "shows this help"));
-  app.add_option("--config", invocation.config_path,
-                 invocation.Say("fichier de configuration (sinon COMPAGNON_CONFIG, ./compagnon.toml, /etc/compagnon/compagnon.toml)",
-                                "configuration file (else COMPAGNON_CONFIG, ./compagnon.toml, /etc/compagnon/compagnon.toml)"))
+  app.add_option(
+         "--config", invocation.config_path,
+         invocation.Say(
+             "fichier de configuration (sinon COMPAGNON_CONFIG, ./compagnon.toml, /etc/compagnon/compagnon.toml)",
+             "configuration file (else COMPAGNON_CONFIG, ./compagnon.toml, /etc/compagnon/compagnon.toml)"))
       ->type_name("FILE");
   app.fallthrough();
   const auto labels = std::make_shared<Labels>(invocation);
@@ -127,10 +142,12 @@ int RunProgram(CLI::App& app, Invocation& invocation, int argc, char** argv) {
     return kDone;
   } catch (const CLI::ParseError& error) {
     const UnknownVerb unknown = FindUnknownVerb(&app, argc, argv);
-    Complain(invocation, unknown.word.empty() ? Explain(error, invocation)
-                                              : absl::StrCat(invocation.Say("verbe inconnu : ", "unknown verb: "), unknown.word));
+    Complain(invocation, unknown.word.empty()
+                             ? Explain(error, invocation)
+                             : absl::StrCat(invocation.Say("verbe inconnu : ", "unknown verb: "), unknown.word));
     if (!unknown.meant.empty()) {
-      std::cerr << invocation.Say("Vouliez-vous « ", "Did you mean \"") << unknown.meant << invocation.Say(" » ?", "\"?") << "\n";
+      std::cerr << invocation.Say("Vouliez-vous « ", "Did you mean \"") << unknown.meant
+                << invocation.Say(" » ?", "\"?") << "\n";
     }
     std::cerr << invocation.Say("Aide : ", "Help: ") << PathOf(&app) << " --help\n";
     return kMisused;

@@ -36,10 +36,12 @@ LogLevel LevelOf(const std::string& name) {
 // Libraries' own lines become lines of the log. Their texts speak of sockets and formats.
 void LogLibraries() {
   gpr_set_log_function([](gpr_log_func_args* args) {
-    Log(args->severity == GPR_LOG_SEVERITY_ERROR ? LogLevel::kWarning : LogLevel::kDebug, "grpc", {{"text", args->message}});
+    Log(args->severity == GPR_LOG_SEVERITY_ERROR ? LogLevel::kWarning : LogLevel::kDebug, "grpc",
+        {{"text", args->message}});
   });
   google::protobuf::SetLogHandler([](google::protobuf::LogLevel level, const char*, int, const std::string& text) {
-    Log(level >= google::protobuf::LOGLEVEL_ERROR ? LogLevel::kWarning : LogLevel::kDebug, "protobuf", {{"text", text}});
+    Log(level >= google::protobuf::LOGLEVEL_ERROR ? LogLevel::kWarning : LogLevel::kDebug, "protobuf",
+        {{"text", text}});
   });
 }
 
@@ -72,7 +74,9 @@ class StopSignals {
   bool stopped_ = false;
 };
 
-bool MayComeUp(const absl::Status& status) { return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsAborted(status); }
+bool MayComeUp(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsAborted(status);
+}
 
 // Calls `f` until it is OK or waiting cannot help; Cancelled when a signal came first.
 absl::Status KeepTrying(StopSignals& signals, std::string_view what, const std::function<absl::Status()>& f) {
@@ -81,10 +85,12 @@ absl::Status KeepTrying(StopSignals& signals, std::string_view what, const std::
     const absl::Status status = f();
     if (status.ok()) return status;
     if (!MayComeUp(status)) {
-      return WithReason(absl::Status(status.code(), absl::StrCat(absl::string_view(what.data(), what.size()), ": ", status.message())),
+      return WithReason(absl::Status(status.code(),
+                                     absl::StrCat(absl::string_view(what.data(), what.size()), ": ", status.message())),
                         ReasonOf(status));
     }
-    Log(LogLevel::kWarning, "not up yet", {{"what", what}, {"error", std::string_view(status.message().data(), status.message().size())}});
+    Log(LogLevel::kWarning, "not up yet",
+        {{"what", what}, {"error", std::string_view(status.message().data(), status.message().size())}});
     if (signals.Wait(pause)) return absl::CancelledError("stopped while waiting");
     pause = std::min(pause * 2, absl::Seconds(5));
   }
@@ -115,7 +121,9 @@ class Process {
     RETURN_IF_ERROR(MakeDataDir(config_));
     if (!config_.metrics.listen.empty()) {
       const absl::Status exposed = metrics_.Expose(config_.metrics.listen);
-      if (!exposed.ok()) Log(LogLevel::kError, "no metrics", {{"error", std::string_view(exposed.message().data(), exposed.message().size())}});
+      if (!exposed.ok())
+        Log(LogLevel::kError, "no metrics",
+            {{"error", std::string_view(exposed.message().data(), exposed.message().size())}});
     }
     rpc::ServerOptions options;
     // All modules in one process call each other in the process: nothing listens for them.
@@ -144,7 +152,8 @@ class Process {
       const ScopedLogModule scope(name);
       Running& running = running_.emplace_back();
       running.module = entry.make(parts_->For(name));
-      running.ready_gauge = &metrics_.Gauge("compagnon_ready", "1 while the module can do its work.", {{"module", name}});
+      running.ready_gauge =
+          &metrics_.Gauge("compagnon_ready", "1 while the module can do its work.", {{"module", name}});
       server_->SetServing(name, false);
       RETURN_IF_ERROR(KeepTrying(signals_, name, [&] { return running.module->Prepare(); }));
       running.prepared = true;
@@ -154,7 +163,7 @@ class Process {
     parts_->SetServer(server_.get());
     for (Running& running : running_) {
       const ScopedLogModule scope(running.module->name());
-      RETURN_IF_ERROR(KeepTrying(signals_, running.module->name(), [&] { return running.module->Start(); }));
+      RETURN_IF_ERROR(running.module->Start());
     }
     return absl::OkStatus();
   }
@@ -169,7 +178,8 @@ class Process {
         said = true;
         // What start-up needed and idleness does not goes back to the system.
         malloc_trim(0);
-        out_ << absl::StrFormat("ready in %.3f s: %s%s\n", absl::ToDoubleSeconds(absl::Now() - start_), absl::StrJoin(here_, ", "),
+        out_ << absl::StrFormat("ready in %.3f s: %s%s\n", absl::ToDoubleSeconds(absl::Now() - start_),
+                                absl::StrJoin(here_, ", "),
                                 server_->port() == 0 ? "" : absl::StrCat(" (gRPC ", server_->port(), ")"))
              << std::flush;
       }
@@ -203,8 +213,12 @@ class Process {
     if (!files.given() || now < next_certificate_check_) return;
     next_certificate_check_ = now + kCertificateInterval;
     const auto end = rpc::CheckTlsFiles(files, now);
-    if (!end.ok()) Log(LogLevel::kError, "certificate", {{"error", std::string_view(end.status().message().data(), end.status().message().size())}});
-    metrics_.Gauge("compagnon_certificate_end_seconds", "Unix time at which this process's certificate ends; 0 = it is no good.")
+    if (!end.ok())
+      Log(LogLevel::kError, "certificate",
+          {{"error", std::string_view(end.status().message().data(), end.status().message().size())}});
+    metrics_
+        .Gauge("compagnon_certificate_end_seconds",
+               "Unix time at which this process's certificate ends; 0 = it is no good.")
         .Set(end.ok() ? static_cast<double>(absl::ToUnixSeconds(*end)) : 0);
   }
 
@@ -230,7 +244,8 @@ class Process {
   const absl::Time start_;
   absl::Time next_certificate_check_ = absl::InfinitePast();
   StopSignals signals_;
-  // In the order of need: what stands first outlives what stands below. The server goes before the modules whose services it holds.
+  // In the order of need: what stands first outlives what stands below. The server goes before the modules whose
+  // services it holds.
   Metrics metrics_;
   std::unique_ptr<bus::Bus> bus_;
   std::unique_ptr<keys::Keys> keys_;

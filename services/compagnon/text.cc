@@ -17,7 +17,8 @@ std::string LocaleOfTerminal() {
 bool IsTerminal(int fd) {
   const char* none = std::getenv("NO_COLOR");
   const char* term = std::getenv("TERM");
-  return isatty(fd) == 1 && (none == nullptr || *none == '\0') && !(term != nullptr && std::string_view(term) == "dumb");
+  return isatty(fd) == 1 && (none == nullptr || *none == '\0') &&
+         !(term != nullptr && std::string_view(term) == "dumb");
 }
 
 }  // namespace compagnon

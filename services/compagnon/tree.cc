@@ -13,12 +13,14 @@ VerbNode TreeOf(const CLI::App& app) {
     for (const std::string& name : option->get_lnames()) one.names.push_back("--" + name);
     for (const std::string& name : option->get_snames()) one.names.push_back("-" + name);
     // A checked option's type goes on with the check: "INT:INT in [1 - 60000]".
-    if (option->get_items_expected_max() != 0) one.value = option->get_type_name().substr(0, option->get_type_name().find(':'));
+    if (option->get_items_expected_max() != 0)
+      one.value = option->get_type_name().substr(0, option->get_type_name().find(':'));
     one.text = option->get_description();
     one.required = option->get_required();
     node.options.push_back(std::move(one));
   }
-  for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) node.verbs.push_back(TreeOf(*verb));
+  for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; }))
+    node.verbs.push_back(TreeOf(*verb));
   return node;
 }
 

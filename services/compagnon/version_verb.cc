@@ -1,8 +1,9 @@
-#include <CLI/CLI.hpp>
 #include <google/protobuf/stubs/common.h>
 #include <grpcpp/grpcpp.h>
-#include <iostream>
 #include <openssl/crypto.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
 
 #include "compagnon/verbs.h"
 

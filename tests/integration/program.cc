@@ -52,12 +52,14 @@ void TestFolder::Shell(const std::string& command) const {
   REQUIRE(std::system(absl::StrCat("cd ", path_, " && (", command, ") >/dev/null 2>&1").c_str()) == 0);
 }
 
-Program::Program(const TestFolder& folder, std::vector<std::string> arguments, std::map<std::string, std::string> environment) {
+Program::Program(const TestFolder& folder, std::vector<std::string> arguments,
+                 std::map<std::string, std::string> environment) {
   static int started = 0;
   const std::string name = absl::StrCat(folder.path(), "/program", ++started);
   output_ = name + ".out";
   errors_ = name + ".err";
-  const int out = open(output_.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600), err = open(errors_.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+  const int out = open(output_.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600),
+            err = open(errors_.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
   std::vector<char*> argv = {const_cast<char*>("compagnon")};
   for (std::string& one : arguments) argv.push_back(one.data());
   argv.push_back(nullptr);
@@ -113,7 +115,8 @@ std::string HttpGet(int port, const std::string& path) {
     const std::string request = absl::StrCat("GET ", path, " HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
     if (write(fd, request.data(), request.size()) == static_cast<ssize_t>(request.size())) {
       char buffer[4096];
-      for (ssize_t size; (size = read(fd, buffer, sizeof buffer)) > 0;) answer.append(buffer, static_cast<size_t>(size));
+      for (ssize_t size; (size = read(fd, buffer, sizeof buffer)) > 0;)
+        answer.append(buffer, static_cast<size_t>(size));
     }
   }
   close(fd);

@@ -26,7 +26,8 @@ class TestFolder {
 // The program `compagnon` started with arguments; killed when the test ends first.
 class Program {
  public:
-  Program(const TestFolder& folder, std::vector<std::string> arguments, std::map<std::string, std::string> environment = {});
+  Program(const TestFolder& folder, std::vector<std::string> arguments,
+          std::map<std::string, std::string> environment = {});
   ~Program();
   void Signal(int signal) const;
   // Waits for its end, at most a minute; the exit code, or 128 + the signal that ended it.

@@ -39,7 +39,8 @@ struct Said {
   int code;
   std::string out, err;
 };
-Said Run(const TestFolder& folder, const std::vector<std::string>& arguments, const std::map<std::string, std::string>& environment = {}) {
+Said Run(const TestFolder& folder, const std::vector<std::string>& arguments,
+         const std::map<std::string, std::string>& environment = {}) {
   Program program(folder, arguments, environment);
   const int code = program.Wait();
   return {code, program.Output(), program.Errors()};
@@ -64,7 +65,8 @@ TEST_CASE("config check tells every mistake and exits with 2") {
   CHECK(said.code == 2);
   CHECK(said.err.find("wrong.toml:1: environment") != std::string::npos);
   CHECK(said.err.find("wrong.toml:3: store.bakend: unknown key; did you mean store.backend?") != std::string::npos);
-  const Said unknown = Run(folder, {"--config", folder.Write("unknown.toml", "modules = [\"moodel\"]\n"), "config", "check"}, kEnglish);
+  const Said unknown =
+      Run(folder, {"--config", folder.Write("unknown.toml", "modules = [\"moodel\"]\n"), "config", "check"}, kEnglish);
   CHECK(unknown.code == 2);
   CHECK(unknown.err.find("\"moodel\" does not exist in this release") != std::string::npos);
   CHECK(Run(folder, {"--config", folder.Write("right.toml", "environment = \"test\"\n"), "config", "check"}).code == 0);
@@ -79,12 +81,15 @@ TEST_CASE("the example configuration is accepted as it is written") {
 TEST_CASE("the man page and the completions know every verb") {
   const TestFolder folder("man");
   const std::string man = Run(folder, {"man"}).out;
-  for (const char* verb : {"serve", "config check", "probe", "sign\\-in", "site add", "import\\-log", "simulate", "version", "completion"}) {
+  for (const char* verb : {"serve", "config check", "probe", "sign\\-in", "site add", "import\\-log", "simulate",
+                           "version", "completion"}) {
     INFO(verb);
     CHECK(man.find(absl::StrCat(".SS compagnon ", verb)) != std::string::npos);
   }
   folder.Write("compagnon.bash", Run(folder, {"completion", "bash"}).out);
-  folder.Shell("bash -c 'set -e; source ./compagnon.bash; COMP_WORDS=(compagnon site \"\"); COMP_CWORD=2; _compagnon; [[ \" ${COMPREPLY[*]} \" == *\" add \"* ]]'");
+  folder.Shell(
+      "bash -c 'set -e; source ./compagnon.bash; COMP_WORDS=(compagnon site \"\"); COMP_CWORD=2; _compagnon; [[ \" "
+      "${COMPREPLY[*]} \" == *\" add \"* ]]'");
   CHECK(Run(folder, {"completion", "zsh"}).out.find("#compdef compagnon") == 0);
   CHECK(Run(folder, {"completion", "fish"}).out.find("complete -c compagnon") == 0);
   CHECK(Run(folder, {"completion", "tcsh"}).code == 2);
@@ -92,8 +97,10 @@ TEST_CASE("the man page and the completions know every verb") {
 
 // Configuration of the whole suite on embedded parts, on free ports.
 std::string EmbeddedConfig(const TestFolder& folder, int health_port) {
-  return folder.Write("compagnon.toml", absl::StrCat("data_dir = \"", folder.path(), "/data\"\n[rpc]\nhealth_listen = \"127.0.0.1:", health_port,
-                                                     "\"\n[metrics]\nlisten = \"127.0.0.1:", FreePort(), "\"\n[edge]\nlisten = \"127.0.0.1:", FreePort(), "\"\n"));
+  return folder.Write("compagnon.toml", absl::StrCat("data_dir = \"", folder.path(),
+                                                     "/data\"\n[rpc]\nhealth_listen = \"127.0.0.1:", health_port,
+                                                     "\"\n[metrics]\nlisten = \"127.0.0.1:", FreePort(),
+                                                     "\"\n[edge]\nlisten = \"127.0.0.1:", FreePort(), "\"\n"));
 }
 
 TEST_CASE("the whole suite starts in one process and leaves at SIGTERM") {
@@ -110,9 +117,12 @@ TEST_CASE("the whole suite starts in one process and leaves at SIGTERM") {
   }
   CHECK(Run(folder, {"probe", "--plain", address, "newsletter"}).code == 1);
   // The verbs that touch moodle's data work beside it.
-  CHECK(Run(folder, {"--config", config, "site", "add", "--code", "sn1", "--title", "Essai", "--time-zone", "Africa/Dakar"}).code == 0);
+  CHECK(Run(folder,
+            {"--config", config, "site", "add", "--code", "sn1", "--title", "Essai", "--time-zone", "Africa/Dakar"})
+            .code == 0);
   CHECK(Run(folder, {"--config", config, "site", "list"}).out.find("sn1") != std::string::npos);
-  CHECK(Run(folder, {"--config", config, "sign-in", "--person", "p-1", "--profile", "coordinator", "--scope", "*"}).out.find("http") == 0);
+  CHECK(Run(folder, {"--config", config, "sign-in", "--person", "p-1", "--profile", "coordinator", "--scope", "*"})
+            .out.find("http") == 0);
   serve.Signal(SIGTERM);
   CHECK(serve.Wait() == 0);
   CHECK(Run(folder, {"probe", "--plain", address, "live"}).code == 3);
@@ -132,9 +142,11 @@ TEST_CASE("a module is not served apart on parts that cannot leave the process")
 TEST_CASE("a process whose bus is not up yet is alive and waits and leaves when told") {
   const TestFolder folder("waiting");
   const int health = FreePort();
-  const std::string config = folder.Write(
-      "compagnon.toml", absl::StrCat("data_dir = \"", folder.path(), "/data\"\nmodules = [\"moodle\"]\n[bus]\nbackend = \"rabbitmq\"\nport = ", FreePort(),
-                                     "\n[rpc]\nhealth_listen = \"127.0.0.1:", health, "\"\n[metrics]\nlisten = \"\"\n"));
+  const std::string config =
+      folder.Write("compagnon.toml",
+                   absl::StrCat("data_dir = \"", folder.path(),
+                                "/data\"\nmodules = [\"moodle\"]\n[bus]\nbackend = \"rabbitmq\"\nport = ", FreePort(),
+                                "\n[rpc]\nhealth_listen = \"127.0.0.1:", health, "\"\n[metrics]\nlisten = \"\"\n"));
   Program serve(folder, {"--config", config, "serve"});
   const std::string address = absl::StrCat("127.0.0.1:", health);
   REQUIRE(Eventually([&] { return serve.Errors().find("not up yet") != std::string::npos; }));
@@ -152,10 +164,13 @@ class Replicas {
     const char* rabbit = std::getenv("COMPAGNON_TEST_RABBIT");
     if (rabbit == nullptr) FAIL("no RabbitMQ: start ./dev services");
     const std::pair<std::string, std::string> broker = absl::StrSplit(rabbit, absl::MaxSplits(':', 1));
-    folder_.Shell("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=test -keyout ca.key -out ca.pem");
+    folder_.Shell(
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=test -keyout ca.key "
+        "-out ca.pem");
     for (const char* module : {"moodle", "edge"}) {
-      folder_.Shell(absl::StrCat("openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=", module, " -keyout ", module, ".key -out ", module,
-                                 ".csr && printf 'subjectAltName=DNS:", module, ",IP:127.0.0.1' > ext && openssl x509 -req -days 2 -in ", module,
+      folder_.Shell(absl::StrCat("openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=", module,
+                                 " -keyout ", module, ".key -out ", module, ".csr && printf 'subjectAltName=DNS:",
+                                 module, ",IP:127.0.0.1' > ext && openssl x509 -req -days 2 -in ", module,
                                  ".csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile ext -out ", module, ".pem"));
       const rpc::SigningKey key = rpc::SigningKey::Generate();
       REQUIRE(key.Save(absl::StrCat(folder_.path(), "/", module, ".sign")).ok());
@@ -164,20 +179,27 @@ class Replicas {
     for (int i = 0; i < 2; ++i) {
       ports_[i] = FreePort();
       metrics_[i] = FreePort();
-      folder_.Write(Config(i), absl::StrCat("data_dir = \"", At("data"), i, "\"\nmodules = [\"moodle\", \"edge\"]\n[bus]\nbackend = \"rabbitmq\"\nhost = \"", broker.first,
-                                            "\"\nport = ", broker.second, "\n[metrics]\nlisten = \"127.0.0.1:", metrics_[i], "\"\n[rpc]\nlisten = \"127.0.0.1:", ports_[i], "\"\nca_file = \"", At("ca.pem"),
-                                            "\"\ncert_file = \"", At("moodle.pem"), "\"\nkey_file = \"", At("moodle.key"), "\"\nsigning_key_file = \"", At("moodle.sign"),
-                                            "\"\nlame_duck_ms = 500\n[rpc.public_key_files]\nedge = \"", At("edge.pub"), "\"\n"));
+      folder_.Write(Config(i),
+                    absl::StrCat("data_dir = \"", At("data"), i,
+                                 "\"\nmodules = [\"moodle\", \"edge\"]\n[bus]\nbackend = \"rabbitmq\"\nhost = \"",
+                                 broker.first, "\"\nport = ", broker.second, "\n[metrics]\nlisten = \"127.0.0.1:",
+                                 metrics_[i], "\"\n[rpc]\nlisten = \"127.0.0.1:", ports_[i], "\"\nca_file = \"",
+                                 At("ca.pem"), "\"\ncert_file = \"", At("moodle.pem"), "\"\nkey_file = \"",
+                                 At("moodle.key"), "\"\nsigning_key_file = \"", At("moodle.sign"),
+                                 "\"\nlame_duck_ms = 500\n[rpc.public_key_files]\nedge = \"", At("edge.pub"), "\"\n"));
     }
   }
   void Start(int i) {
-    programs_[i] = std::make_unique<Program>(folder_, std::vector<std::string>{"--config", At(Config(i)), "serve", "moodle"});
+    programs_[i] =
+        std::make_unique<Program>(folder_, std::vector<std::string>{"--config", At(Config(i)), "serve", "moodle"});
     INFO(programs_[i]->Errors());
     REQUIRE(Eventually([&] { return !programs_[i]->Running() || programs_[i]->Output().find("ready in") == 0; }));
     REQUIRE(programs_[i]->Running());
   }
   // True once calls reach the replica since its start.
-  bool Reached(int i) const { return HttpGet(metrics_[i], "/metrics").find("rpc_calls_total{code=\"OK\"") != std::string::npos; }
+  bool Reached(int i) const {
+    return HttpGet(metrics_[i], "/metrics").find("rpc_calls_total{code=\"OK\"") != std::string::npos;
+  }
   int Stop(int i) {
     programs_[i]->Signal(SIGTERM);
     return programs_[i]->Wait();

@@ -1,5 +1,5 @@
-// Calls every rpc of every service of the suite, all modules in one process, as callers who must be refused and as one who must not.
-// Driven by the protos' descriptors: an rpc added tomorrow is called tomorrow.
+// Calls every rpc of every service of the suite, all modules in one process, as callers who must be refused and as one
+// who must not. Driven by the protos' descriptors: an rpc added tomorrow is called tomorrow.
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/descriptor.pb.h>
 #include <google/protobuf/dynamic_message.h>
@@ -97,14 +97,17 @@ class Suite {
     person.scopes = std::move(scopes);
     return rpc::SignPerson(*parts_->For("edge").person_key, audience, person, at);
   }
-  std::string Service(const std::string& issuer, const std::string& audience) { return parts_->For(issuer).service_token(audience); }
+  std::string Service(const std::string& issuer, const std::string& audience) {
+    return parts_->For(issuer).service_token(audience);
+  }
 
   // Calls a rpc of any kind by name; of a stream's messages only the end matters.
   absl::Status Call(const Rpc& rpc, const std::string& token, const std::string& scope) {
     google::protobuf::DynamicMessageFactory factory;
     const std::unique_ptr<google::protobuf::Message> request(factory.GetPrototype(rpc.method->input_type())->New());
     if (!rpc.right.scope_field().empty()) {
-      request->GetReflection()->SetString(request.get(), rpc.method->input_type()->FindFieldByName(rpc.right.scope_field()), scope);
+      request->GetReflection()->SetString(request.get(),
+                                          rpc.method->input_type()->FindFieldByName(rpc.right.scope_field()), scope);
     }
     grpc::Slice slice(request->SerializeAsString());
     const grpc::ByteBuffer bytes(&slice, 1);
@@ -159,19 +162,26 @@ TEST_CASE("every rpc refuses no principal and the wrong permission and the wrong
   for (const Rpc& rpc : rpcs) {
     INFO(rpc.method->full_name());
     REQUIRE(std::find(suite.names().begin(), suite.names().end(), rpc.module) != suite.names().end());
-    const auto reason = [&](const std::string& token, const std::string& scope) { return ReasonOf(suite.Call(rpc, token, scope)); };
+    const auto reason = [&](const std::string& token, const std::string& scope) {
+      return ReasonOf(suite.Call(rpc, token, scope));
+    };
     const std::string here = "sites/sn1", there = "sites/elsewhere";
     std::vector<std::string> others(permissions.begin(), permissions.end());
     others.erase(std::remove(others.begin(), others.end(), rpc.right.permission()), others.end());
 
     CHECK(reason("", here) == "token_missing");
     CHECK(reason("garbage", here) == "token_malformed");
-    CHECK(reason(suite.Person(rpc.module, {rpc.right.permission()}, {"*"}, absl::Now() - absl::Minutes(5)), here) == "token_expired");
-    CHECK(reason(suite.Person(rpc.module == "edge" ? "moodle" : "edge", {rpc.right.permission()}, {"*"}), here) == "token_audience_wrong");
+    CHECK(reason(suite.Person(rpc.module, {rpc.right.permission()}, {"*"}, absl::Now() - absl::Minutes(5)), here) ==
+          "token_expired");
+    CHECK(reason(suite.Person(rpc.module == "edge" ? "moodle" : "edge", {rpc.right.permission()}, {"*"}), here) ==
+          "token_audience_wrong");
     CHECK(reason(suite.Person(rpc.module, others, {"*"}), here) == "permission_missing");
     CHECK(reason(suite.Person(rpc.module, {}, {"*"}), here) == "permission_missing");
-    // A List by scope has no wrong scope to ask for; its handler sees the held ones only, and without any nobody gets in.
-    const std::vector<std::string> wrong = rpc.right.lists_by_scope() ? std::vector<std::string>{} : std::vector<std::string>{there, here + "0", here + "/courses/1"};
+    // A List by scope has no wrong scope to ask for; its handler sees the held ones only, and without any nobody gets
+    // in.
+    const std::vector<std::string> wrong = rpc.right.lists_by_scope()
+                                               ? std::vector<std::string>{}
+                                               : std::vector<std::string>{there, here + "0", here + "/courses/1"};
     CHECK(reason(suite.Person(rpc.module, {rpc.right.permission()}, wrong), here) == "scope_not_held");
 
     const absl::Status allowed = suite.Call(rpc, suite.Person(rpc.module, {rpc.right.permission()}, {here, "*"}), here);

@@ -11,8 +11,10 @@ git ls-files '*.sh' dev .ci/run | while read -r file; do bash -n "$file" || fail
 step "documents: every relative link leads somewhere"
 python3 tools/lint/links.py
 step "generated documents are what the sources say"
-[[ -x build/release/services/compagnon/compagnon ]] || build release compagnon
-python3 tools/lint/events_doc.py --check
+build release events_doc proto_check
+build/release/tools/events_doc/events_doc build/release/compagnon.protoset | diff -u docs/events.md - ||
+  fail "docs/events.md is not what its generator writes: cmake --build build/release --target events_md"
+build/release/tools/proto_check/proto_check build/release/compagnon.protoset proto/released.protoset
 step "clang-tidy"
 [[ -f build/release/compile_commands.json ]] || cmake --preset release >/dev/null
 if [[ ${1:-} == --all ]]; then mapfile -t files < <(git ls-files 'services/*.cc'); else

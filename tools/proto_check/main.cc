@@ -26,7 +26,8 @@ int main(int argc, char** argv) {
       std::cerr << argv[2] << ": no descriptor set\n";
       return 2;
     }
-    for (std::string& one : compagnon::proto_check::CheckCompatible(released, set)) found.push_back("since the last release: " + one);
+    for (std::string& one : compagnon::proto_check::CheckCompatible(released, set))
+      found.push_back("since the last release: " + one);
   }
   for (const std::string& one : found) std::cout << one << "\n";
   if (found.empty()) std::cout << "protos: nothing wrong\n";

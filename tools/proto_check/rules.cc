@@ -14,10 +14,10 @@
 namespace compagnon::proto_check {
 namespace {
 
+using google::protobuf::Descriptor;
 using google::protobuf::DescriptorPool;
 using google::protobuf::EnumDescriptor;
 using google::protobuf::FieldDescriptor;
-using google::protobuf::Descriptor;
 using google::protobuf::FileDescriptor;
 using google::protobuf::FileDescriptorSet;
 using google::protobuf::MethodDescriptor;
@@ -59,11 +59,14 @@ class Checker {
   }
   template <typename D>
   void Say(const D& descriptor, const std::string& text) {
-    found.push_back(absl::StrCat(FileOf(descriptor)->name(), ":", Where(descriptor).start_line + 1, ": ", descriptor.full_name(), " ", text));
+    found.push_back(absl::StrCat(FileOf(descriptor)->name(), ":", Where(descriptor).start_line + 1, ": ",
+                                 descriptor.full_name(), " ", text));
   }
   static const FileDescriptor* FileOf(const MethodDescriptor& m) { return m.service()->file(); }
   template <typename D>
-  static const FileDescriptor* FileOf(const D& descriptor) { return descriptor.file(); }
+  static const FileDescriptor* FileOf(const D& descriptor) {
+    return descriptor.file();
+  }
 
   template <typename D>
   bool Commented(const D& descriptor) {
@@ -94,8 +97,10 @@ class Checker {
     const std::string prefix = UpperSnake(type.name()) + "_";
     for (int i = 0; i < type.value_count(); ++i) {
       const auto& value = *type.value(i);
-      if (!absl::StartsWith(value.name(), prefix)) Say(type, absl::StrCat("has the value ", value.name(), ", which does not begin with ", prefix));
-      if (value.number() == 0 && value.name() != prefix + "UNSPECIFIED") Say(type, absl::StrCat("has the zero ", value.name(), " instead of ", prefix, "UNSPECIFIED"));
+      if (!absl::StartsWith(value.name(), prefix))
+        Say(type, absl::StrCat("has the value ", value.name(), ", which does not begin with ", prefix));
+      if (value.number() == 0 && value.name() != prefix + "UNSPECIFIED")
+        Say(type, absl::StrCat("has the zero ", value.name(), " instead of ", prefix, "UNSPECIFIED"));
     }
   }
 
@@ -111,9 +116,11 @@ class Checker {
 
   void Pages(const MethodDescriptor& method) {
     const FieldDescriptor* size = method.input_type()->FindFieldByName("page_size");
-    if (size == nullptr || size->is_repeated() || size->type() != FieldDescriptor::TYPE_INT32) Say(method, "lists without int32 page_size");
+    if (size == nullptr || size->is_repeated() || size->type() != FieldDescriptor::TYPE_INT32)
+      Say(method, "lists without int32 page_size");
     if (!IsString(method.input_type()->FindFieldByName("page_token"))) Say(method, "lists without string page_token");
-    if (!IsString(method.output_type()->FindFieldByName("next_page_token"))) Say(method, "lists without string next_page_token");
+    if (!IsString(method.output_type()->FindFieldByName("next_page_token")))
+      Say(method, "lists without string next_page_token");
   }
 
   void Right(const MethodDescriptor& method) {
@@ -122,22 +129,27 @@ class Checker {
       return;
     }
     const access::v1::Right& right = method.options().GetExtension(access::v1::right);
-    if (right.permission().empty() && right.callers().empty()) Say(method, "may be called by nobody: neither permission nor callers");
+    if (right.permission().empty() && right.callers().empty())
+      Say(method, "may be called by nobody: neither permission nor callers");
     std::string action;
     if (!right.permission().empty()) {
-      static const auto& actions = *new std::set<std::string>{"read", "create", "update", "delete", "export", "approve", "administer"};
+      static const auto& actions =
+          *new std::set<std::string>{"read", "create", "update", "delete", "export", "approve", "administer"};
       const std::vector<std::string> parts = absl::StrSplit(right.permission(), '.');
       const std::vector<std::string> package = absl::StrSplit(method.service()->file()->package(), '.');
       if (parts.size() != 3 || actions.count(parts[2]) == 0) {
-        Say(method, absl::StrCat("asks for the permission ", right.permission(), ", which is no <module>.<resource>.<action>"));
+        Say(method,
+            absl::StrCat("asks for the permission ", right.permission(), ", which is no <module>.<resource>.<action>"));
       } else {
         action = parts[2];
-        if (package.size() > 1 && parts[0] != package[1]) Say(method, absl::StrCat("asks for a permission of another module: ", right.permission()));
+        if (package.size() > 1 && parts[0] != package[1])
+          Say(method, absl::StrCat("asks for a permission of another module: ", right.permission()));
       }
     }
     if (!right.scope_field().empty()) {
       if (!IsString(method.input_type()->FindFieldByName(right.scope_field()))) {
-        Say(method, absl::StrCat("names the scope field ", right.scope_field(), ", which is no single string of its request"));
+        Say(method,
+            absl::StrCat("names the scope field ", right.scope_field(), ", which is no single string of its request"));
       }
       if (right.lists_by_scope()) Say(method, "names a scope field and lists by scope");
     }
@@ -145,7 +157,8 @@ class Checker {
     if (!IsString(method.input_type()->FindFieldByName("request_id"))) Say(method, "writes without string request_id");
     if (!absl::StartsWith(method.name(), "Update")) return;
     const FieldDescriptor* mask = method.input_type()->FindFieldByName("update_mask");
-    if (mask == nullptr || mask->message_type() == nullptr || mask->message_type()->full_name() != "google.protobuf.FieldMask") {
+    if (mask == nullptr || mask->message_type() == nullptr ||
+        mask->message_type()->full_name() != "google.protobuf.FieldMask") {
       Say(method, "updates without google.protobuf.FieldMask update_mask");
     }
     if (!IsString(method.input_type()->FindFieldByName("etag"))) Say(method, "updates without string etag");
@@ -153,7 +166,8 @@ class Checker {
 };
 
 // The pool must outlive what is read of it. Answers the files in the set's order.
-std::vector<const FileDescriptor*> Build(const FileDescriptorSet& set, DescriptorPool& pool, std::vector<std::string>& found) {
+std::vector<const FileDescriptor*> Build(const FileDescriptorSet& set, DescriptorPool& pool,
+                                         std::vector<std::string>& found) {
   std::vector<const FileDescriptor*> files;
   for (const auto& proto : set.file()) {
     const FileDescriptor* file = pool.BuildFile(proto);
@@ -198,17 +212,21 @@ class Comparer {
       }
       return;
     }
-    if (now->name() != old.name()) found.push_back(absl::StrCat(old.full_name(), ": the field is now called ", now->name()));
-    if (now->is_repeated() != old.is_repeated()) found.push_back(absl::StrCat(old.full_name(), ": one became many or many one"));
+    if (now->name() != old.name())
+      found.push_back(absl::StrCat(old.full_name(), ": the field is now called ", now->name()));
+    if (now->is_repeated() != old.is_repeated())
+      found.push_back(absl::StrCat(old.full_name(), ": one became many or many one"));
     if (now->type() != old.type()) {
       found.push_back(absl::StrCat(old.full_name(), ": ", old.type_name(), " became ", now->type_name()));
     } else if (TypeOf(*now) != TypeOf(old)) {
       found.push_back(absl::StrCat(old.full_name(), ": ", TypeOf(old), " became ", TypeOf(*now)));
     }
-    // A field that enters or leaves a oneof loses its neighbours' values; a `optional` is a oneof of its own and may come.
+    // A field that enters or leaves a oneof loses its neighbours' values; a `optional` is a oneof of its own and may
+    // come.
     const auto* old_oneof = old.real_containing_oneof();
     const auto* now_oneof = now->real_containing_oneof();
-    if ((old_oneof == nullptr) != (now_oneof == nullptr)) found.push_back(absl::StrCat(old.full_name(), ": entered or left a oneof"));
+    if ((old_oneof == nullptr) != (now_oneof == nullptr))
+      found.push_back(absl::StrCat(old.full_name(), ": entered or left a oneof"));
   }
 
   static std::string TypeOf(const FieldDescriptor& field) {
@@ -226,7 +244,8 @@ class Comparer {
     for (int i = 0; i < old.value_count(); ++i) {
       const auto* value = now->FindValueByNumber(old.value(i)->number());
       if (value == nullptr || value->name() != old.value(i)->name()) {
-        found.push_back(absl::StrCat(old.full_name(), ": ", old.value(i)->name(), " = ", old.value(i)->number(), " is gone or renamed"));
+        found.push_back(absl::StrCat(old.full_name(), ": ", old.value(i)->name(), " = ", old.value(i)->number(),
+                                     " is gone or renamed"));
       }
     }
   }
@@ -239,10 +258,12 @@ class Comparer {
         found.push_back(absl::StrCat(method.full_name(), ": the rpc is gone"));
         continue;
       }
-      if (now->input_type()->full_name() != method.input_type()->full_name() || now->output_type()->full_name() != method.output_type()->full_name()) {
+      if (now->input_type()->full_name() != method.input_type()->full_name() ||
+          now->output_type()->full_name() != method.output_type()->full_name()) {
         found.push_back(absl::StrCat(method.full_name(), ": asks or answers another message"));
       }
-      if (now->client_streaming() != method.client_streaming() || now->server_streaming() != method.server_streaming()) {
+      if (now->client_streaming() != method.client_streaming() ||
+          now->server_streaming() != method.server_streaming()) {
         found.push_back(absl::StrCat(method.full_name(), ": became a stream or stopped being one"));
       }
     }
@@ -254,8 +275,8 @@ class Comparer {
 }  // namespace
 
 std::vector<std::string> CheckRules(const FileDescriptorSet& set) {
-  // On top of the program's own pool the options would be read as the generated class reads them; a pool of its own knows the
-  // extension from the set, and its bytes are the same.
+  // On top of the program's own pool the options would be read as the generated class reads them; a pool of its own
+  // knows the extension from the set, and its bytes are the same.
   DescriptorPool pool;
   Checker checker;
   for (const FileDescriptor* file : Build(set, pool, checker.found)) checker.File(*file);

@@ -54,8 +54,13 @@ class Checker {
     auto check = [&](const char* key, const std::string& name) {
       if (seen.count(name) > 0) return;
       const std::string near = Nearest(name, known);
-      const std::string hint = near.empty() ? "" : fmt::format(fmt::runtime(In(locale_, " ; vouliez-vous « {} » ?", "; did you mean \"{}\"?")), near);
-      mistakes_.push_back({key, fmt::format(fmt::runtime(In(locale_, "« {} » n’est pas dans « modules »{}", "\"{}\" is not in \"modules\"{}")), name, hint)});
+      const std::string hint =
+          near.empty()
+              ? ""
+              : fmt::format(fmt::runtime(In(locale_, " ; vouliez-vous « {} » ?", "; did you mean \"{}\"?")), near);
+      mistakes_.push_back({key, fmt::format(fmt::runtime(In(locale_, "« {} » n’est pas dans « modules »{}",
+                                                            "\"{}\" is not in \"modules\"{}")),
+                                            name, hint)});
     };
     for (const auto& [name, address] : c_.rpc.addresses) check("rpc.addresses", name);
     for (const auto& [name, file] : c_.rpc.public_key_files) check("rpc.public_key_files", name);
@@ -64,7 +69,8 @@ class Checker {
   void Store() {
     if (c_.store.backend != "postgresql") return;
     const std::string& url = c_.store.postgresql_url;
-    if (url.empty()) Add("store.postgresql_url", "manque : store.backend est postgresql", "missing: store.backend is postgresql");
+    if (url.empty())
+      Add("store.postgresql_url", "manque : store.backend est postgresql", "missing: store.backend is postgresql");
     if (absl::StrContains(url, "password")) {
       Add("store.postgresql_url", "un mot de passe ne s’écrit jamais ici : password_file nomme son fichier",
           "a password never stands here: password_file names its file");
@@ -80,7 +86,8 @@ class Checker {
     const Config::Bus& b = c_.bus;
     if (b.backend != "rabbitmq") return;
     if (b.user == "guest" && (!IsLoopback(b.host) || production())) {
-      Add("bus.user", "le compte guest ne sert qu’aux essais sur la machine même", "the account guest serves tests on the machine itself only");
+      Add("bus.user", "le compte guest ne sert qu’aux essais sur la machine même",
+          "the account guest serves tests on the machine itself only");
     }
     if (b.password_file.empty() && b.user != "guest") Add("bus.password_file", "manque", "missing");
     if (b.tls && b.ca_file.empty()) Add("bus.ca_file", "manque : bus.tls est vrai", "missing: bus.tls is true");
@@ -97,7 +104,8 @@ class Checker {
   void Keys() {
     if (c_.keys.backend != "redis" || !production()) return;
     if (c_.keys.unix_socket.empty() && c_.keys.password_file.empty()) {
-      Add("keys.password_file", "en production, Redis demande un mot de passe ou un socket local", "in production Redis asks for a password or a local socket");
+      Add("keys.password_file", "en production, Redis demande un mot de passe ou un socket local",
+          "in production Redis asks for a password or a local socket");
     }
   }
 
@@ -105,7 +113,9 @@ class Checker {
     const Config::Rpc& r = c_.rpc;
     const int given = !r.ca_file.empty() + !r.cert_file.empty() + !r.key_file.empty();
     if (given != 0 && given != 3) {
-      Add(r.ca_file.empty() ? "rpc.ca_file" : r.cert_file.empty() ? "rpc.cert_file" : "rpc.key_file",
+      Add(r.ca_file.empty()     ? "rpc.ca_file"
+          : r.cert_file.empty() ? "rpc.cert_file"
+                                : "rpc.key_file",
           "manque : ca_file, cert_file et key_file vont ensemble (TLS mutuel)",
           "missing: ca_file, cert_file and key_file go together (mutual TLS)");
     }
@@ -130,9 +140,11 @@ class Checker {
     const size_t slashes = url.find("//");
     const bool here = slashes != std::string::npos && IsLoopback(std::string_view(url).substr(slashes + 2));
     if (production() && (!https || here)) {
-      Add("edge.public_url", "en production, une adresse https que les personnes peuvent ouvrir", "in production, an https address people can open");
+      Add("edge.public_url", "en production, une adresse https que les personnes peuvent ouvrir",
+          "in production, an https address people can open");
     } else if (!https && !here) {
-      Add("edge.public_url", "hors de la machine, les cookies de session demandent https", "off this machine, session cookies ask for https");
+      Add("edge.public_url", "hors de la machine, les cookies de session demandent https",
+          "off this machine, session cookies ask for https");
     }
     if (c_.edge.session_idle_minutes > c_.edge.session_hours * 60) {
       Add("edge.session_idle_minutes", "dépasse session_hours", "exceeds session_hours");
@@ -146,6 +158,8 @@ class Checker {
 
 }  // namespace
 
-std::vector<Mistake> CheckTogether(const Config& config, std::string_view locale) { return Checker(config, locale).Run(); }
+std::vector<Mistake> CheckTogether(const Config& config, std::string_view locale) {
+  return Checker(config, locale).Run();
+}
 
 }  // namespace compagnon::config

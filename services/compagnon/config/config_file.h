@@ -9,9 +9,10 @@
 
 namespace compagnon {
 
-// Reads and checks. Every mistake is found in one go: the error's message holds one line per mistake with file:line, what is wrong,
-// what was expected, and the nearest known key for a misspelt one. `path` empty: defaults and environment alone. Names of modules
-// are checked for their form only: which ones exist is the program's affair. Texts of all functions here: locale "en", else French.
+// Reads and checks. Every mistake is found in one go: the error's message holds one line per mistake with file:line,
+// what is wrong, what was expected, and the nearest known key for a misspelt one. `path` empty: defaults and
+// environment alone. Names of modules are checked for their form only: which ones exist is the program's affair. Texts
+// of all functions here: locale "en", else French.
 absl::StatusOr<Config> LoadConfig(const std::string& path, std::string_view locale = "fr");
 
 // Every key with its type, default and a one-line explanation, as commented TOML: `compagnon config example`.

@@ -18,9 +18,9 @@ using Table = std::map<std::string, std::string>;
 // What a text may hold.
 enum class Form {
   kAny,
-  kChoice,      // one of `choices`, separated by "|"
-  kListen,      // "host:port" or "" for none; port 0 = any free one
-  kAddresses,   // "host:port", several separated by ","
+  kChoice,     // one of `choices`, separated by "|"
+  kListen,     // "host:port" or "" for none; port 0 = any free one
+  kAddresses,  // "host:port", several separated by ","
   kUrl,
   kCidr,
   kTimeOfDay,   // "HH:MM"
@@ -33,7 +33,9 @@ struct Key {
   std::string_view section;  // "" = top of the file
   std::string_view name;
   // Where the value lives in a Config: the same row reads, prints and compares with the default.
-  std::variant<std::string* (*)(Config&), int* (*)(Config&), bool* (*)(Config&), Names* (*)(Config&), Table* (*)(Config&)> place;
+  std::variant<std::string* (*)(Config&), int* (*)(Config&), bool* (*)(Config&), Names* (*)(Config&),
+               Table* (*)(Config&)>
+      place;
   Form form = Form::kAny;
   std::string_view choices = {};
   int min = 0, max = 0;  // of an int

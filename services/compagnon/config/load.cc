@@ -1,5 +1,3 @@
-#include "compagnon/config/config_file.h"
-
 #include <toml++/toml.h>
 
 #include <algorithm>
@@ -11,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "compagnon/config/config_file.h"
 #include "compagnon/config/keys.h"
 #include "compagnon/config/nearest.h"
 #include "fmt/format.h"
@@ -56,7 +55,8 @@ class Setter {
         Table read;
         for (const auto& [name, value] : *node.as_table()) {
           if (!value.is_string()) return s.WrongType();
-          if (std::string wrong = s.Text(read[std::string(name.str())], value.as_string()->get()); !wrong.empty()) return wrong;
+          if (std::string wrong = s.Text(read[std::string(name.str())], value.as_string()->get()); !wrong.empty())
+            return wrong;
         }
         *at(s.config_) = std::move(read);
         return "";
@@ -82,7 +82,9 @@ class Setter {
       std::string operator()(Names* (*at)(Config&)) const {
         Names read;
         for (const absl::string_view one : absl::StrSplit(text, ',', absl::SkipEmpty())) {
-          if (std::string wrong = s.Text(read.emplace_back(), std::string(absl::StripAsciiWhitespace(one))); !wrong.empty()) return wrong;
+          if (std::string wrong = s.Text(read.emplace_back(), std::string(absl::StripAsciiWhitespace(one)));
+              !wrong.empty())
+            return wrong;
         }
         *at(s.config_) = std::move(read);
         return "";
@@ -92,7 +94,9 @@ class Setter {
         // ";" between entries: "," separates the addresses of one module.
         for (const absl::string_view one : absl::StrSplit(text, ';', absl::SkipEmpty())) {
           const std::pair<std::string, std::string> pair = absl::StrSplit(one, absl::MaxSplits('=', 1));
-          if (std::string wrong = s.Text(read[std::string(absl::StripAsciiWhitespace(pair.first))], pair.second); !wrong.empty()) return wrong;
+          if (std::string wrong = s.Text(read[std::string(absl::StripAsciiWhitespace(pair.first))], pair.second);
+              !wrong.empty())
+            return wrong;
         }
         *at(s.config_) = std::move(read);
         return "";
@@ -111,8 +115,9 @@ class Setter {
   }
   std::string Number(int& to, int64_t value) const {
     if (value < key_.min || value > key_.max) {
-      return fmt::format(fmt::runtime(In(locale_, "{} est hors limites ; attendu : {}", "{} is out of range; expected: {}")), value,
-                         Expected(key_, locale_));
+      return fmt::format(
+          fmt::runtime(In(locale_, "{} est hors limites ; attendu : {}", "{} is out of range; expected: {}")), value,
+          Expected(key_, locale_));
     }
     to = static_cast<int>(value);
     return "";
@@ -125,7 +130,8 @@ class Setter {
 
 const Key* Find(std::string_view section, std::string_view name) {
   const auto keys = Keys();
-  const auto found = std::find_if(keys.begin(), keys.end(), [&](const Key& k) { return k.section == section && k.name == name; });
+  const auto found =
+      std::find_if(keys.begin(), keys.end(), [&](const Key& k) { return k.section == section && k.name == name; });
   return found == keys.end() ? nullptr : &*found;
 }
 
@@ -153,8 +159,8 @@ class Loader {
     }
     if (lines_.empty()) return std::move(config_);
     std::stable_sort(lines_.begin(), lines_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-    return WithReason(absl::InvalidArgumentError(absl::StrJoin(
-                          lines_, "\n", [](std::string* out, const auto& line) { *out += line.second; })),
+    return WithReason(absl::InvalidArgumentError(
+                          absl::StrJoin(lines_, "\n", [](std::string* out, const auto& line) { *out += line.second; })),
                       "config_invalid");
   }
 
@@ -220,14 +226,17 @@ class Loader {
         if (near.empty() && name.substr(name.find('.') + 1) == key.name) near = key.FullName();
       }
     }
-    std::string text(section ? In(locale_, "section inconnue", "unknown section") : In(locale_, "clé inconnue", "unknown key"));
-    if (!near.empty()) text += fmt::format(fmt::runtime(In(locale_, " ; vouliez-vous {} ?", "; did you mean {}?")), near);
+    std::string text(section ? In(locale_, "section inconnue", "unknown section")
+                             : In(locale_, "clé inconnue", "unknown key"));
+    if (!near.empty())
+      text += fmt::format(fmt::runtime(In(locale_, " ; vouliez-vous {} ?", "; did you mean {}?")), near);
     Report({path_, static_cast<int>(written.source().begin.line)}, name, text);
   }
 
   void ReadEnvironment() {
     for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
-      const std::pair<std::string, std::string> pair = absl::StrSplit(absl::string_view(*entry), absl::MaxSplits('=', 1));
+      const std::pair<std::string, std::string> pair =
+          absl::StrSplit(absl::string_view(*entry), absl::MaxSplits('=', 1));
       const auto& [variable, value] = pair;
       const auto found = std::find(variables_.begin(), variables_.end(), variable);
       if (found != variables_.end()) {
@@ -238,16 +247,20 @@ class Loader {
       } else if (OursAndMisspelt(variable, value)) {
         const std::string near = Nearest(variable, variables_);
         std::string text(In(locale_, "variable inconnue", "unknown variable"));
-        if (!near.empty()) text += fmt::format(fmt::runtime(In(locale_, " ; vouliez-vous {} ?", "; did you mean {}?")), near);
+        if (!near.empty())
+          text += fmt::format(fmt::runtime(In(locale_, " ; vouliez-vous {} ?", "; did you mean {}?")), near);
         Report({variable, 0}, variable, text);
       }
     }
   }
 
-  // COMPAGNON_<SECTION>_... that is no key. Other COMPAGNON_... belong to scripts and tests, and Kubernetes adds its service links
-  // (COMPAGNON_EDGE_SERVICE_HOST, COMPAGNON_EDGE_PORT_8400_TCP) to every container beside a Service of that name.
+  // COMPAGNON_<SECTION>_... that is no key. Other COMPAGNON_... belong to scripts and tests, and Kubernetes adds its
+  // service links (COMPAGNON_EDGE_SERVICE_HOST, COMPAGNON_EDGE_PORT_8400_TCP) to every container beside a Service of
+  // that name.
   bool OursAndMisspelt(const std::string& variable, const std::string& value) const {
-    if (absl::StrContains(variable, "_SERVICE_") || absl::StrContains(variable, "_TCP") || absl::StartsWith(value, "tcp://")) return false;
+    if (absl::StrContains(variable, "_SERVICE_") || absl::StrContains(variable, "_TCP") ||
+        absl::StartsWith(value, "tcp://"))
+      return false;
     return std::any_of(sections_.begin(), sections_.end(), [&](const std::string& section) {
       return absl::StartsWith(variable, absl::AsciiStrToUpper(absl::StrCat("COMPAGNON_", section, "_")));
     });
@@ -264,6 +277,8 @@ class Loader {
 }  // namespace
 }  // namespace config
 
-absl::StatusOr<Config> LoadConfig(const std::string& path, std::string_view locale) { return config::Loader(path, locale).Run(); }
+absl::StatusOr<Config> LoadConfig(const std::string& path, std::string_view locale) {
+  return config::Loader(path, locale).Run();
+}
 
 }  // namespace compagnon

@@ -41,7 +41,8 @@ absl::StatusOr<std::string> ReadSecretFile(const std::string& path) {
                           fmt::format("{}: mode {:04o}, others may read it; chmod 600", path, info.st_mode & 07777)),
                       "secret_readable_by_others");
   }
-  if (size == sizeof buffer) return absl::InvalidArgumentError(absl::StrCat(path, ": longer than 4096 bytes, no secret"));
+  if (size == sizeof buffer)
+    return absl::InvalidArgumentError(absl::StrCat(path, ": longer than 4096 bytes, no secret"));
   std::string_view text(buffer, static_cast<size_t>(size));
   text = text.substr(0, text.find('\n'));
   if (!text.empty() && text.back() == '\r') text.remove_suffix(1);

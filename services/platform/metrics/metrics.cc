@@ -49,9 +49,7 @@ absl::Status Metrics::Expose(const std::string& listen) {
   }
 }
 
-int Metrics::port() const {
-  return impl_->exposer == nullptr ? 0 : impl_->exposer->GetListeningPorts().front();
-}
+int Metrics::port() const { return impl_->exposer == nullptr ? 0 : impl_->exposer->GetListeningPorts().front(); }
 
 std::string Metrics::Text() const { return prometheus::TextSerializer().Serialize(impl_->registry->Collect()); }
 

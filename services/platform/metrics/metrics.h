@@ -16,16 +16,19 @@ class Registry;
 
 namespace compagnon {
 
-// Metrics of this process, named compagnon_<module>_<what>_<unit>. Labels carry modules, sites, rpc names, codes: never a person.
-// Keep the reference: a label look-up costs seven times an increment. Thread-safe.
+// Metrics of this process, named compagnon_<module>_<what>_<unit>. Labels carry modules, sites, rpc names, codes: never
+// a person. Keep the reference: a label look-up costs seven times an increment. Thread-safe.
 class Metrics {
  public:
   Metrics();
   ~Metrics();
-  prometheus::Counter& Counter(const std::string& name, const std::string& help, const std::map<std::string, std::string>& labels = {});
-  prometheus::Gauge& Gauge(const std::string& name, const std::string& help, const std::map<std::string, std::string>& labels = {});
+  prometheus::Counter& Counter(const std::string& name, const std::string& help,
+                               const std::map<std::string, std::string>& labels = {});
+  prometheus::Gauge& Gauge(const std::string& name, const std::string& help,
+                           const std::map<std::string, std::string>& labels = {});
   // Seconds, buckets 1 ms to 30 s.
-  prometheus::Histogram& Seconds(const std::string& name, const std::string& help, const std::map<std::string, std::string>& labels = {});
+  prometheus::Histogram& Seconds(const std::string& name, const std::string& help,
+                                 const std::map<std::string, std::string>& labels = {});
   // Serves /metrics on "host:port"; a port taken is Unavailable, not the end.
   absl::Status Expose(const std::string& listen);
   // Port listened on, 0 when none.

@@ -45,7 +45,8 @@ absl::Status FromGrpc(const grpc::Status& status) {
   const google::rpc::Status details = DetailsOf(status);
   for (const auto& detail : details.details()) {
     google::rpc::ErrorInfo info;
-    if (detail.UnpackTo(&info) && info.domain() == kDomain && !info.reason().empty()) return WithReason(result, info.reason());
+    if (detail.UnpackTo(&info) && info.domain() == kDomain && !info.reason().empty())
+      return WithReason(result, info.reason());
   }
   return result;
 }

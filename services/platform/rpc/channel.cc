@@ -11,7 +11,8 @@
 namespace compagnon::rpc {
 namespace {
 
-// Health is watched so that a server that drains is left before it stops listening; retries cover the instants in between.
+// Health is watched so that a server that drains is left before it stops listening; retries cover the instants in
+// between.
 constexpr char kServiceConfig[] = R"({
   "loadBalancingConfig": [{"round_robin": {}}],
   "healthCheckConfig": {"serviceName": "serving"},

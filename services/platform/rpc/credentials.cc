@@ -31,7 +31,8 @@ Certificate ReadCertificate(const std::string& path) {
 }
 
 absl::Status Wrong(std::string_view what, const std::string& file) {
-  return WithReason(absl::InvalidArgumentError(absl::StrCat(file, ": ", absl::string_view(what.data(), what.size()))), "tls_files_invalid");
+  return WithReason(absl::InvalidArgumentError(absl::StrCat(file, ": ", absl::string_view(what.data(), what.size()))),
+                    "tls_files_invalid");
 }
 
 }  // namespace
@@ -62,9 +63,11 @@ absl::StatusOr<absl::Time> CheckTlsFiles(const TlsFiles& files, absl::Time now) 
   const std::unique_ptr<EVP_PKEY, void (*)(EVP_PKEY*)> key(
       file ? PEM_read_PrivateKey(file.get(), nullptr, nullptr, nullptr) : nullptr, &EVP_PKEY_free);
   if (!key) return Wrong("no private key in PEM", files.key);
-  if (X509_check_private_key(certificate.get(), key.get()) != 1) return Wrong("does not fit the certificate", files.key);
+  if (X509_check_private_key(certificate.get(), key.get()) != 1)
+    return Wrong("does not fit the certificate", files.key);
   struct tm end {};
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate.get()), &end) != 1) return Wrong("has no end of validity", files.cert);
+  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate.get()), &end) != 1)
+    return Wrong("has no end of validity", files.cert);
   const absl::Time expires = absl::FromTM(end, absl::UTCTimeZone());
   if (expires <= now) return Wrong("has expired", files.cert);
   time_t seconds = absl::ToTimeT(now);

@@ -1,15 +1,16 @@
 #ifndef COMPAGNON_PLATFORM_RPC_CREDENTIALS_H_
 #define COMPAGNON_PLATFORM_RPC_CREDENTIALS_H_
 
-#include <memory>
-
 #include <grpcpp/grpcpp.h>
+
+#include <memory>
 
 #include "platform/rpc/server.h"
 
 namespace compagnon::rpc {
 
-// gRPC credentials over watched files; plain ones when no files are given. A server requires a certificate of every caller.
+// gRPC credentials over watched files; plain ones when no files are given. A server requires a certificate of every
+// caller.
 std::shared_ptr<grpc::ServerCredentials> ServerCredentials(const TlsFiles& files);
 std::shared_ptr<grpc::ChannelCredentials> ClientCredentials(const TlsFiles& files);
 

@@ -32,14 +32,16 @@ absl::StatusOr<std::string_view> OneValue(const grpc::ServerContext& context, co
   const auto [begin, end] = context.client_metadata().equal_range(key);
   if (begin == end) return std::string_view();
   if (std::next(begin) != end) {
-    return WithReason(absl::UnauthenticatedError(absl::StrCat("metadata ", key, " is there twice")), "token_duplicated");
+    return WithReason(absl::UnauthenticatedError(absl::StrCat("metadata ", key, " is there twice")),
+                      "token_duplicated");
   }
   return std::string_view(begin->second.data(), begin->second.size());
 }
 
 // The trace id of a valid W3C traceparent, "" otherwise: version 00, lower-case hex, not all zero.
 std::string_view TraceIdOf(std::string_view traceparent) {
-  if (traceparent.size() != 55 || traceparent.substr(0, 3) != "00-" || traceparent[35] != '-' || traceparent[52] != '-') return {};
+  if (traceparent.size() != 55 || traceparent.substr(0, 3) != "00-" || traceparent[35] != '-' || traceparent[52] != '-')
+    return {};
   const std::string_view trace = traceparent.substr(3, 32);
   if (trace.find_first_not_of("0123456789abcdef") != std::string_view::npos) return {};
   if (trace.find_first_not_of('0') == std::string_view::npos) return {};
@@ -133,7 +135,8 @@ struct Guard::Impl {
     std::atomic<prometheus::Counter*>& slot = method.calls[std::min(static_cast<size_t>(code), kCodes - 1)];
     prometheus::Counter* counter = slot.load(std::memory_order_acquire);
     if (counter == nullptr) {
-      counter = &options.metrics->Counter(absl::StrCat("compagnon_", options.module, "_rpc_calls_total"), "Calls by rpc and code.",
+      counter = &options.metrics->Counter(absl::StrCat("compagnon_", options.module, "_rpc_calls_total"),
+                                          "Calls by rpc and code.",
                                           {{"rpc", std::string(rpc)}, {"code", absl::StatusCodeToString(code)}});
       slot.store(counter, std::memory_order_release);
     }
@@ -146,11 +149,14 @@ struct Guard::Impl {
     ASSIGN_OR_RETURN(Caller caller, options.verifier->Verify(token, options.now()));
     const auto transport = context.auth_context();
     if (transport != nullptr && transport->IsPeerAuthenticated()) {
-      const std::string_view acting = caller.module.empty() ? std::string_view("edge") : std::string_view(caller.module);
+      const std::string_view acting =
+          caller.module.empty() ? std::string_view("edge") : std::string_view(caller.module);
       const std::vector<grpc::string_ref> names = transport->GetPeerIdentity();
-      const bool named = std::any_of(names.begin(), names.end(), [&](grpc::string_ref n) { return CertificateNames(n, acting); });
+      const bool named =
+          std::any_of(names.begin(), names.end(), [&](grpc::string_ref n) { return CertificateNames(n, acting); });
       if (!named) {
-        return WithReason(absl::UnauthenticatedError("the certificate names another module than the token"), "certificate_mismatch");
+        return WithReason(absl::UnauthenticatedError("the certificate names another module than the token"),
+                          "certificate_mismatch");
       }
     }
     return caller;
@@ -168,13 +174,15 @@ struct Guard::Impl {
       }
     }
     if (!caller.module.empty()) {
-      const bool listed = std::find(right.callers().begin(), right.callers().end(), caller.module) != right.callers().end();
+      const bool listed =
+          std::find(right.callers().begin(), right.callers().end(), caller.module) != right.callers().end();
       if (!listed) return Denied("caller_not_listed", "this module is no caller of this rpc");
       caller.scopes = {"*"};
       return absl::OkStatus();
     }
-    const bool permitted = !right.permission().empty() && std::find(caller.permissions.begin(), caller.permissions.end(),
-                                                                    right.permission()) != caller.permissions.end();
+    const bool permitted =
+        !right.permission().empty() &&
+        std::find(caller.permissions.begin(), caller.permissions.end(), right.permission()) != caller.permissions.end();
     if (!permitted) return Denied("permission_missing", "the caller lacks this rpc's permission");
     if (right.lists_by_scope()) {
       if (caller.scopes.empty()) return Denied("scope_not_held", "the caller holds no scope");
@@ -188,7 +196,8 @@ struct Guard::Impl {
     return absl::OkStatus();
   }
 
-  absl::Status RunHandler(std::string_view rpc, const Caller& caller, const std::function<absl::Status(const Caller&)>& handler) const {
+  absl::Status RunHandler(std::string_view rpc, const Caller& caller,
+                          const std::function<absl::Status(const Caller&)>& handler) const {
     try {
       return handler(caller);
     } catch (const std::exception& error) {
@@ -208,7 +217,8 @@ Guard::Guard(Options options) : impl_(std::make_unique<Impl>(std::move(options))
 
 Guard::~Guard() = default;
 
-grpc::Status Guard::Run(grpc::ServerContext* context, std::string_view rpc_full_name, const google::protobuf::Message& request,
+grpc::Status Guard::Run(grpc::ServerContext* context, std::string_view rpc_full_name,
+                        const google::protobuf::Message& request,
                         const std::function<absl::Status(const Caller&)>& handler) const {
   const absl::Time start = absl::Now();
   const Method& method = impl_->Find(rpc_full_name);

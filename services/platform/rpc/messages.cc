@@ -19,12 +19,13 @@ constexpr ByCode kByCode[] = {
      {"Cet élément existe déjà.", "This item already exists.", "هذا العنصر موجود من قبل."}},
     {absl::StatusCode::kPermissionDenied,
      {"Vous n’avez pas le droit de faire cela.", "You are not allowed to do this.", "ليس لديك الحق في القيام بذلك."}},
-    {absl::StatusCode::kUnauthenticated, {"Veuillez vous reconnecter.", "Please sign in again.", "يرجى تسجيل الدخول من جديد."}},
+    {absl::StatusCode::kUnauthenticated,
+     {"Veuillez vous reconnecter.", "Please sign in again.", "يرجى تسجيل الدخول من جديد."}},
     {absl::StatusCode::kFailedPrecondition,
      {"L’état actuel ne le permet pas.", "The current state does not allow this.", "الحالة الراهنة لا تسمح بذلك."}},
     {absl::StatusCode::kAborted,
-     {"Une autre modification a eu lieu en même temps : réessayez.", "Another change happened at the same time: try again.",
-      "حدث تعديل آخر في الوقت نفسه: أعد المحاولة."}},
+     {"Une autre modification a eu lieu en même temps : réessayez.",
+      "Another change happened at the same time: try again.", "حدث تعديل آخر في الوقت نفسه: أعد المحاولة."}},
     {absl::StatusCode::kResourceExhausted,
      {"Le service est trop sollicité : réessayez dans un instant.", "The service is too busy: try again in a moment.",
       "الخدمة مشغولة جدًا: أعد المحاولة بعد لحظة."}},
@@ -33,12 +34,15 @@ constexpr ByCode kByCode[] = {
       "استغرق الرد وقتًا طويلًا: أعد المحاولة."}},
     {absl::StatusCode::kUnavailable,
      {"Le service est momentanément indisponible : réessayez dans un instant.",
-      "The service is unavailable for the moment: try again shortly.", "الخدمة غير متاحة مؤقتًا: أعد المحاولة بعد لحظة."}},
+      "The service is unavailable for the moment: try again shortly.",
+      "الخدمة غير متاحة مؤقتًا: أعد المحاولة بعد لحظة."}},
     {absl::StatusCode::kUnimplemented,
-     {"Cette fonction n’est pas disponible ici.", "This function is not available here.", "هذه الوظيفة غير متاحة هنا."}},
+     {"Cette fonction n’est pas disponible ici.", "This function is not available here.",
+      "هذه الوظيفة غير متاحة هنا."}},
     {absl::StatusCode::kCancelled, {"La demande a été annulée.", "The request was cancelled.", "أُلغي الطلب."}},
 };
-constexpr Text kInternal = {"Une erreur inattendue s’est produite.", "An unexpected error occurred.", "حدث خطأ غير متوقع."};
+constexpr Text kInternal = {"Une erreur inattendue s’est produite.", "An unexpected error occurred.",
+                            "حدث خطأ غير متوقع."};
 
 struct ByReason {
   std::string_view reason;

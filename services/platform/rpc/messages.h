@@ -7,8 +7,8 @@
 
 namespace compagnon::rpc {
 
-// What a person is told about an error: by its reason when one is known here, else by its code. Locales "fr" (also for any other),
-// "en" and "ar"; never holds data of the request.
+// What a person is told about an error: by its reason when one is known here, else by its code. Locales "fr" (also for
+// any other), "en" and "ar"; never holds data of the request.
 std::string_view MessageFor(absl::StatusCode code, std::string_view reason, std::string_view locale);
 
 }  // namespace compagnon::rpc

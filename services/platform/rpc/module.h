@@ -1,12 +1,12 @@
 #ifndef COMPAGNON_PLATFORM_RPC_MODULE_H_
 #define COMPAGNON_PLATFORM_RPC_MODULE_H_
 
+#include <grpcpp/grpcpp.h>
+
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include <grpcpp/grpcpp.h>
 
 #include "platform/base/clock.h"
 #include "platform/base/config.h"
@@ -27,8 +27,8 @@ struct Parts {
   keys::Keys* keys = nullptr;
   // The module's own database (schema or file of its name), opened but not migrated.
   std::function<absl::StatusOr<std::unique_ptr<store::Database>>(const std::string& module)> open_database;
-  // Channel to another module: in-process when it runs in this process, else mTLS to its address, round_robin. To be called from
-  // Start() on, not before: the in-process server is built of what Services() returns.
+  // Channel to another module: in-process when it runs in this process, else mTLS to its address, round_robin. To be
+  // called from Start() on, not before: the in-process server is built of what Services() returns.
   std::function<std::shared_ptr<grpc::Channel>(const std::string& module)> channel;
   // A fresh service token for calls this module makes for nobody to `audience`.
   std::function<std::string(const std::string& audience)> service_token;
@@ -43,8 +43,9 @@ class Module {
  public:
   virtual ~Module() = default;
   virtual std::string name() const = 0;
-  // Opens its database, migrates and prepares; nothing runs yet. Called before the server listens. Unavailable or DeadlineExceeded
-  // (database or bus not up yet) makes the process try again later, on the same object; any other error ends it.
+  // Opens its database, migrates and prepares; nothing runs yet. Called before the server listens. Unavailable or
+  // DeadlineExceeded (database or bus not up yet) makes the process try again later, on the same object; any other
+  // error ends it.
   virtual absl::Status Prepare() = 0;
   // gRPC services to register; owned by the module.
   virtual std::vector<grpc::Service*> Services() = 0;

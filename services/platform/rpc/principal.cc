@@ -18,7 +18,8 @@ namespace {
 
 constexpr int64_t kLifeUs = 60'000'000;
 constexpr int64_t kSkewUs = 5'000'000;
-// A person's scopes are the only part that grows. Beyond this the metadata limit of the servers would refuse the call anyway.
+// A person's scopes are the only part that grows. Beyond this the metadata limit of the servers would refuse the call
+// anyway.
 constexpr size_t kMaxTokenBytes = 8 << 10;
 constexpr size_t kSignatureBytes = 64;
 // Separates these signatures from anything else the same key might ever sign.
@@ -125,7 +126,8 @@ absl::Status SigningKey::Save(const std::string& pem_file) const {
     return absl::InternalError("an Ed25519 key cannot be written as PEM");
   }
   const std::string pem = Contents(bio.get());
-  // O_EXCL and the mode at creation: the key is never readable by others, not even for an instant, and never replaces another.
+  // O_EXCL and the mode at creation: the key is never readable by others, not even for an instant, and never replaces
+  // another.
   const int fd = ::open(pem_file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) return absl::ErrnoToStatus(errno, absl::StrCat("signing key ", pem_file));
   const bool written = ::write(fd, pem.data(), pem.size()) == static_cast<ssize_t>(pem.size()) && ::fsync(fd) == 0;
@@ -142,8 +144,8 @@ std::string SigningKey::PublicPem() const {
 }
 
 std::string SigningKey::Sign(std::string_view bytes) const {
-  const std::string message = absl::StrCat(absl::string_view(kContext.data(), kContext.size()),
-                                           absl::string_view(bytes.data(), bytes.size()));
+  const std::string message =
+      absl::StrCat(absl::string_view(kContext.data(), kContext.size()), absl::string_view(bytes.data(), bytes.size()));
   Digest context(EVP_MD_CTX_new());
   std::string signature(kSignatureBytes, '\0');
   size_t size = signature.size();
@@ -192,8 +194,8 @@ absl::StatusOr<Caller> Verifier::Verify(std::string_view token, absl::Time now) 
   access::v1::Principal principal;
   // Serialised again it must give the same bytes: a field met twice, or one nobody knows, would be a second spelling.
   if (!outer.ParseFromArray(token.data(), static_cast<int>(token.size())) || outer.SerializeAsString() != token ||
-      HasUnknownFields(outer) || outer.signature().size() != kSignatureBytes || !principal.ParseFromString(outer.principal()) ||
-      HasUnknownFields(principal)) {
+      HasUnknownFields(outer) || outer.signature().size() != kSignatureBytes ||
+      !principal.ParseFromString(outer.principal()) || HasUnknownFields(principal)) {
     return Refused("token_malformed", "principal token cannot be read");
   }
   const auto key = impl_->keys.find(principal.issuer());
@@ -205,7 +207,8 @@ absl::StatusOr<Caller> Verifier::Verify(std::string_view token, absl::Time now) 
   if (principal.audience() != impl_->audience) {
     return Refused("token_audience_wrong", "principal token was made for another module");
   }
-  const int64_t now_us = absl::ToUnixMicros(now), issued = principal.issued_at_us(), expires = principal.expires_at_us();
+  const int64_t now_us = absl::ToUnixMicros(now), issued = principal.issued_at_us(),
+                expires = principal.expires_at_us();
   if (issued <= 0 || expires <= issued || expires > issued + kLifeUs) {
     return Refused("token_malformed", "principal token lives too long");
   }

@@ -44,7 +44,8 @@ class SigningKey {
 std::string SignPerson(const SigningKey& edge_key, std::string_view audience, const Caller& person, absl::Time now);
 std::string SignService(const SigningKey& key, std::string_view issuer, std::string_view audience, absl::Time now);
 
-// Verifies tokens shown to `audience`. Persons only from issuer "edge". Unauthenticated with a reason when anything is off.
+// Verifies tokens shown to `audience`. Persons only from issuer "edge". Unauthenticated with a reason when anything is
+// off.
 class Verifier {
  public:
   Verifier(std::string audience, std::map<std::string, std::string> public_pem_by_issuer);

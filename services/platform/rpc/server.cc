@@ -57,7 +57,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Open(const ServerOptions& option
     builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
     impl->health_server = builder.BuildAndStart();
     if (impl->health_server == nullptr || impl->health_port == 0) {
-      return WithReason(absl::UnavailableError(absl::StrCat("health cannot listen on ", options.health_listen)), "port_taken");
+      return WithReason(absl::UnavailableError(absl::StrCat("health cannot listen on ", options.health_listen)),
+                        "port_taken");
     }
     for (const auto& [name, serving] : impl->names) impl->Publish(name, serving);
   }

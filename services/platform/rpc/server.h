@@ -1,19 +1,20 @@
 #ifndef COMPAGNON_PLATFORM_RPC_SERVER_H_
 #define COMPAGNON_PLATFORM_RPC_SERVER_H_
 
+#include <grpcpp/grpcpp.h>
+
 #include <memory>
 #include <string>
 #include <vector>
-
-#include <grpcpp/grpcpp.h>
 
 #include "absl/time/time.h"
 #include "platform/base/status.h"
 
 namespace compagnon::rpc {
 
-// PEM files of mutual TLS; all three or none. They are watched: new ones serve the next handshake, without a restart. Replace them
-// together (rename a folder or swing a link, as Kubernetes does): a key that does not fit its certificate is ignored until it does.
+// PEM files of mutual TLS; all three or none. They are watched: new ones serve the next handshake, without a restart.
+// Replace them together (rename a folder or swing a link, as Kubernetes does): a key that does not fit its certificate
+// is ignored until it does.
 struct TlsFiles {
   std::string ca, cert, key;
   absl::Duration refresh = absl::Seconds(10);
@@ -28,16 +29,18 @@ struct ServerOptions {
   std::string health_listen;  // plain "host:port" for probes: health (and reflection) alone; "" = none
   TlsFiles tls;               // none: plain, for loopback
   int max_message_bytes = 4 << 20;
-  int max_threads = 16;       // calls beyond what these can take are RESOURCE_EXHAUSTED
+  int max_threads = 16;                                  // calls beyond what these can take are RESOURCE_EXHAUSTED
   absl::Duration max_connection_age = absl::Minutes(5);  // callers look up addresses again at least this often
 };
 
-// The gRPC server of a process: its modules' services, health (grpc.health.v1) and reflection. Health names: "live" (the process
-// answers), "serving" (it takes calls: false once it drains; callers' channels watch it), "ready" and "" (modules say they can do
-// their work), and one for each module. All but "live" and "serving" begin NOT_SERVING. Thread-safe.
+// The gRPC server of a process: its modules' services, health (grpc.health.v1) and reflection. Health names: "live"
+// (the process answers), "serving" (it takes calls: false once it drains; callers' channels watch it), "ready" and ""
+// (modules say they can do their work), and one for each module. All but "live" and "serving" begin NOT_SERVING.
+// Thread-safe.
 class Server {
  public:
-  // Listens for health first, so that a process that still waits for its database is seen alive. Unavailable when the port is taken.
+  // Listens for health first, so that a process that still waits for its database is seen alive. Unavailable when the
+  // port is taken.
   static absl::StatusOr<std::unique_ptr<Server>> Open(const ServerOptions& options);
   // Listens for calls. `services` outlive the server. Once.
   absl::Status Serve(const std::vector<grpc::Service*>& services);
@@ -65,8 +68,9 @@ struct ChannelOptions {
   TlsFiles tls;
   int max_message_bytes = 4 << 20;
 };
-// Channel to "host:port" (all addresses a name has) or to several fixed addresses separated by ",": round_robin over those that say
-// "serving"; a call that met UNAVAILABLE is tried again twice (writes carry a request_id, so that is safe). Connects when first used.
+// Channel to "host:port" (all addresses a name has) or to several fixed addresses separated by ",": round_robin over
+// those that say "serving"; a call that met UNAVAILABLE is tried again twice (writes carry a request_id, so that is
+// safe). Connects when first used.
 std::shared_ptr<grpc::Channel> NewChannel(const std::string& address, const ChannelOptions& options);
 
 // Asks a server's health under `name`. OK = SERVING; Unavailable = NOT_SERVING or no answer; NotFound = no such name.

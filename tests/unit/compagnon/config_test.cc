@@ -1,5 +1,3 @@
-#include "compagnon/config/config_file.h"
-
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,6 +6,8 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+
+#include "compagnon/config/config_file.h"
 
 namespace compagnon {
 namespace {
@@ -60,7 +60,8 @@ TEST_CASE("the example is a valid configuration that changes nothing, in both la
   for (const char* locale : {"fr", "en"}) {
     std::string bare;
     std::istringstream lines(ConfigExample(locale));
-    // Taking the # off every key must give the defaults back: "# key = value" and no other comment holds " = " after one word.
+    // Taking the # off every key must give the defaults back: "# key = value" and no other comment holds " = " after
+    // one word.
     for (std::string line; std::getline(lines, line);) {
       const size_t equals = line.find(" = ");
       const bool key = line.rfind("# ", 0) == 0 && equals != std::string::npos && line.find(' ', 2) == equals;
@@ -87,17 +88,20 @@ TEST_CASE("every mistake is told at once with its line") {
       "[edge]\n"
       "trusted_proxies = [\"10.0.0.0/33\"]\n");
   INFO(told);
-  CHECK(told.find("compagnon.toml:1: environment: \"prod\" is no possible value: test | production") != std::string::npos);
+  CHECK(told.find("compagnon.toml:1: environment: \"prod\" is no possible value: test | production") !=
+        std::string::npos);
   CHECK(told.find("compagnon.toml:2: [stor]: unknown section; did you mean [store]?") != std::string::npos);
   CHECK(told.find("compagnon.toml:4: store.bakend: unknown key; did you mean store.backend?") != std::string::npos);
-  CHECK(told.find("compagnon.toml:5: store.pool_size: 0 is out of range; expected: integer from 1 to 200") != std::string::npos);
+  CHECK(told.find("compagnon.toml:5: store.pool_size: 0 is out of range; expected: integer from 1 to 200") !=
+        std::string::npos);
   CHECK(told.find("compagnon.toml:6: store.sqlite_full_sync: expected: true | false") != std::string::npos);
   CHECK(told.find("compagnon.toml:8: moodle.reconcile_at:") != std::string::npos);
   CHECK(told.find("compagnon.toml:10: edge.trusted_proxies:") != std::string::npos);
 }
 
 TEST_CASE("a key in the wrong section is sent to the right one") {
-  CHECK(MistakesIn("[edge]\nreconcile_at = \"03:00\"\n").find("did you mean moodle.reconcile_at?") != std::string::npos);
+  CHECK(MistakesIn("[edge]\nreconcile_at = \"03:00\"\n").find("did you mean moodle.reconcile_at?") !=
+        std::string::npos);
 }
 
 TEST_CASE("a broken file is told with its line") {
@@ -111,7 +115,8 @@ TEST_CASE("a configuration file that does not exist is a mistake and not the def
 
 TEST_CASE("the environment overrides the file") {
   const Folder folder;
-  const std::string file = folder.Write("compagnon.toml", "[rpc]\ndeadline_ms = 100\n[rpc.addresses]\nmoodle = \"127.0.0.1:1\"\n");
+  const std::string file =
+      folder.Write("compagnon.toml", "[rpc]\ndeadline_ms = 100\n[rpc.addresses]\nmoodle = \"127.0.0.1:1\"\n");
   const Variable deadline("COMPAGNON_RPC_DEADLINE_MS", "250");
   const Variable modules("COMPAGNON_MODULES", "moodle, edge");
   const Variable addresses("COMPAGNON_RPC_ADDRESSES", "moodle=127.0.0.1:7,127.0.0.1:8;edge=127.0.0.1:9");
@@ -137,32 +142,39 @@ TEST_CASE("a misspelt variable is told and those of Kubernetes are not ours") {
 
 TEST_CASE("files of mutual TLS come all three or not at all") {
   const Folder folder;
-  const std::string ca = folder.Write("ca.pem", "x\n"), cert = folder.Write("cert.pem", "x\n"), key = folder.Write("key.pem", "x\n");
-  CHECK(MistakesIn("[rpc]\nca_file = \"" + ca + "\"\ncert_file = \"" + cert + "\"\n").find("key_file") != std::string::npos);
-  CHECK(MistakesIn("[rpc]\nca_file = \"" + ca + "\"\ncert_file = \"" + cert + "\"\nkey_file = \"" + key + "\"\n").empty());
+  const std::string ca = folder.Write("ca.pem", "x\n"), cert = folder.Write("cert.pem", "x\n"),
+                    key = folder.Write("key.pem", "x\n");
+  CHECK(MistakesIn("[rpc]\nca_file = \"" + ca + "\"\ncert_file = \"" + cert + "\"\n").find("key_file") !=
+        std::string::npos);
+  CHECK(MistakesIn("[rpc]\nca_file = \"" + ca + "\"\ncert_file = \"" + cert + "\"\nkey_file = \"" + key + "\"\n")
+            .empty());
 }
 
 TEST_CASE("off the machine a listener asks for mutual TLS") {
   CHECK(MistakesIn("[rpc]\nlisten = \"0.0.0.0:7400\"\n").find("mutual TLS") != std::string::npos);
   CHECK(MistakesIn("[rpc]\nlisten = \"127.0.0.1:7400\"\n").empty());
   CHECK(MistakesIn("[rpc.addresses]\nmoodle = \"moodle.internal:7400\"\n").find("mutual TLS") != std::string::npos);
-  CHECK(MistakesIn("[rpc.addresses]\nmoodel = \"127.0.0.1:7400\"\n").find("did you mean \"moodle\"?") != std::string::npos);
+  CHECK(MistakesIn("[rpc.addresses]\nmoodel = \"127.0.0.1:7400\"\n").find("did you mean \"moodle\"?") !=
+        std::string::npos);
 }
 
 TEST_CASE("production refuses plain links and a loopback address for people") {
   const std::string told = MistakesIn(
-      "environment = \"production\"\n[store]\nbackend = \"postgresql\"\npostgresql_url = \"host=db.internal dbname=compagnon\"\n"
+      "environment = \"production\"\n[store]\nbackend = \"postgresql\"\npostgresql_url = \"host=db.internal "
+      "dbname=compagnon\"\n"
       "[bus]\nbackend = \"rabbitmq\"\nhost = \"mq.internal\"\n");
   INFO(told);
   CHECK(told.find("edge.public_url: in production, an https address people can open") != std::string::npos);
-  CHECK(told.find("compagnon.toml:4: store.postgresql_url: in production, off this machine: sslmode=verify-full") != std::string::npos);
+  CHECK(told.find("compagnon.toml:4: store.postgresql_url: in production, off this machine: sslmode=verify-full") !=
+        std::string::npos);
   CHECK(told.find("bus.tls: in production") != std::string::npos);
   CHECK(told.find("bus.user: the account guest") != std::string::npos);
   CHECK(MistakesIn("environment = \"production\"\n[edge]\npublic_url = \"https://compagnon.example.org\"\n").empty());
 }
 
 TEST_CASE("a password in the file is refused and not repeated") {
-  const std::string told = MistakesIn("[store]\nbackend = \"postgresql\"\npostgresql_url = \"host=/tmp password=hunter2\"\n");
+  const std::string told =
+      MistakesIn("[store]\nbackend = \"postgresql\"\npostgresql_url = \"host=/tmp password=hunter2\"\n");
   CHECK(told.find("password_file") != std::string::npos);
   CHECK(told.find("hunter2") == std::string::npos);
   const std::string unknown = MistakesIn("[store]\npassword = \"hunter2\"\n");
@@ -183,8 +195,10 @@ TEST_CASE("a secret is the first line of a file closed to others") {
 TEST_CASE("the explanation names what was changed and no secret") {
   const Folder folder;
   const std::string secret = folder.Write("password", "hunter2\n");
-  const auto config = LoadConfig(folder.Write("compagnon.toml", "[store]\nbackend = \"postgresql\"\npostgresql_url = \"host=/run/pg\"\n"
-                                                                "password_file = \"" + secret + "\"\n"));
+  const auto config = LoadConfig(folder.Write("compagnon.toml",
+                                              "[store]\nbackend = \"postgresql\"\npostgresql_url = \"host=/run/pg\"\n"
+                                              "password_file = \"" +
+                                                  secret + "\"\n"));
   REQUIRE(config.ok());
   const std::string told = ExplainConfig(*config, "en");
   CHECK(told.find("Data: PostgreSQL (host=/run/pg)") != std::string::npos);

@@ -17,7 +17,9 @@ std::vector<Source> ReadAll(const std::vector<std::string>& folders) {
     if (!std::filesystem::exists(folder)) continue;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
       const std::string path = entry.path().generic_string();
-      if (!entry.is_regular_file() || path.find("node_modules") != std::string::npos || path.find("__pycache__") != std::string::npos) continue;
+      if (!entry.is_regular_file() || path.find("node_modules") != std::string::npos ||
+          path.find("__pycache__") != std::string::npos)
+        continue;
       std::stringstream text;
       text << std::ifstream(entry.path(), std::ios::binary).rdbuf();
       sources.push_back({path, text.str()});
@@ -40,7 +42,8 @@ TEST_CASE("the sources follow the design's rules") {
 TEST_CASE("platform stays under 4500 lines of code") {
   int lines = 0;
   for (const Source& source : ReadAll({"services/platform"})) {
-    if (source.path.find("CMakeLists") == std::string::npos && source.path.find(".md") == std::string::npos) lines += CodeLines(source.text);
+    if (source.path.find("CMakeLists") == std::string::npos && source.path.find(".md") == std::string::npos)
+      lines += CodeLines(source.text);
   }
   CHECK(lines > 1000);
   CHECK(lines < 4500);
@@ -59,7 +62,9 @@ bool Accepted(const std::string& path, const std::string& text) { return Offence
 
 TEST_CASE("a domain that reaches outside is found") {
   const std::string path = "services/moodle/domain/coverage.cc";
-  CHECK(Accepted(path, "#include \"moodle/domain/coverage.h\"\n#include <vector>\n#include \"absl/time/time.h\"\n#include \"platform/base/status.h\"\n"));
+  CHECK(Accepted(path,
+                 "#include \"moodle/domain/coverage.h\"\n#include <vector>\n#include \"absl/time/time.h\"\n#include "
+                 "\"platform/base/status.h\"\n"));
   CHECK(Refused(path, "#include \"platform/store/sql.h\"\n"));
   CHECK(Refused(path, "#include \"platform/base/clock.h\"\n"));
   CHECK(Refused(path, "#include \"compagnon/event/v1/slim.pb.h\"\n"));
@@ -87,12 +92,15 @@ TEST_CASE("heavy headers, long files, empty names and unescaped values are found
   CHECK(Refused("services/edge/pages/templates/home.html", "<p>{{{name}}}</p>\n"));
   CHECK(Refused("services/edge/pages/templates/home.html", "<p>{{&name}}</p>\n"));
   CHECK(Accepted("services/edge/pages/templates/home.html", "<p>{{name}}</p>\n"));
-  CHECK(Refused("services/edge/wire.cc", "// TO" "DO: later\n"));
+  CHECK(Refused("services/edge/wire.cc",
+                "// TO"
+                "DO: later\n"));
   CHECK(Refused("services/moodle/api/sites_rpc.cc", "  std::exit(1);\n"));
 }
 
 TEST_CASE("lines of code are counted without what is none") {
-  CHECK(CodeLines("#include <x>\n\n// why\nnamespace a {\nint F() {\n  return 1;  // one\n}\n}  // namespace a\n") == 2);
+  CHECK(CodeLines("#include <x>\n\n// why\nnamespace a {\nint F() {\n  return 1;  // one\n}\n}  // namespace a\n") ==
+        2);
 }
 
 }  // namespace

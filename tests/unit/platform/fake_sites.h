@@ -13,16 +13,20 @@
 
 namespace compagnon::rpc {
 
-// The service compagnon.moodle.v1.Sites without a moodle behind it: answers whatever the test says, through a real Guard.
+// The service compagnon.moodle.v1.Sites without a moodle behind it: answers whatever the test says, through a real
+// Guard.
 class FakeSites final : public moodle::v1::Sites::Service {
  public:
   explicit FakeSites(const Guard& guard) : guard_(guard) {}
 
-  std::function<absl::Status(const Caller&, moodle::v1::Site&)> get = [](const Caller&, moodle::v1::Site&) { return absl::OkStatus(); };
+  std::function<absl::Status(const Caller&, moodle::v1::Site&)> get = [](const Caller&, moodle::v1::Site&) {
+    return absl::OkStatus();
+  };
   std::function<absl::Status(const Caller&)> list = [](const Caller&) { return absl::OkStatus(); };
   std::string get_rpc = "compagnon.moodle.v1.Sites.GetSite";
 
-  grpc::Status GetSite(grpc::ServerContext* context, const moodle::v1::GetSiteRequest* request, moodle::v1::Site* site) override {
+  grpc::Status GetSite(grpc::ServerContext* context, const moodle::v1::GetSiteRequest* request,
+                       moodle::v1::Site* site) override {
     return guard_.Run(context, get_rpc, *request, [&](const Caller& caller) { return get(caller, *site); });
   }
   grpc::Status ListSites(grpc::ServerContext* context, const moodle::v1::ListSitesRequest* request,
@@ -40,8 +44,11 @@ struct Keyring {
   Verifier verifier{"moodle", {{"edge", edge.PublicPem()}, {"analytics", analytics.PublicPem()}}};
   std::vector<std::string> refusals;
   Metrics metrics;
-  Guard guard{{&verifier, {}, [this](std::string_view, std::string_view reason, const Caller&) { refusals.emplace_back(reason); },
-               "moodle", &metrics}};
+  Guard guard{{&verifier,
+               {},
+               [this](std::string_view, std::string_view reason, const Caller&) { refusals.emplace_back(reason); },
+               "moodle",
+               &metrics}};
 
   std::string Person(std::vector<std::string> permissions, std::vector<std::string> scopes) const {
     Caller caller;
@@ -55,8 +62,8 @@ struct Keyring {
   }
 };
 
-inline grpc::Status GetSite(grpc::ChannelInterface& channel, const std::string& token, const std::string& name = "sites/sn1",
-                            absl::Duration deadline = absl::Seconds(20)) {
+inline grpc::Status GetSite(grpc::ChannelInterface& channel, const std::string& token,
+                            const std::string& name = "sites/sn1", absl::Duration deadline = absl::Seconds(20)) {
   moodle::v1::Sites::Stub stub(std::shared_ptr<grpc::ChannelInterface>(&channel, [](auto*) {}));
   grpc::ClientContext context;
   Prepare(context, {deadline, token, ""});

@@ -1,10 +1,10 @@
 #include <catch2/catch.hpp>
 #include <stdexcept>
 
+#include "fake_sites.h"
 #include "google/rpc/status.pb.h"
 #include "platform/base/log.h"
 #include "platform/rpc/server.h"
-#include "fake_sites.h"
 
 namespace compagnon::rpc {
 namespace {
@@ -27,7 +27,10 @@ struct InProcess {
 TEST_CASE("a call without a principal is refused before its handler") {
   InProcess p;
   bool ran = false;
-  p.sites.get = [&](const Caller&, moodle::v1::Site&) { ran = true; return absl::OkStatus(); };
+  p.sites.get = [&](const Caller&, moodle::v1::Site&) {
+    ran = true;
+    return absl::OkStatus();
+  };
   const grpc::Status status = GetSite(*p.channel, "");
   CHECK(status.error_code() == grpc::StatusCode::UNAUTHENTICATED);
   CHECK(ReasonOf(FromGrpc(status)) == "token_missing");
@@ -58,20 +61,27 @@ TEST_CASE("a scope asked for by a crooked path is refused") {
 TEST_CASE("a module is let in only where it is listed and then sees every scope") {
   InProcess p;
   std::vector<std::string> scopes;
-  p.sites.list = [&](const Caller& caller) { scopes = caller.scopes; return absl::OkStatus(); };
+  p.sites.list = [&](const Caller& caller) {
+    scopes = caller.scopes;
+    return absl::OkStatus();
+  };
   moodle::v1::Sites::Stub stub(p.channel);
   moodle::v1::ListSitesResponse response;
   grpc::ClientContext listed;
   Prepare(listed, {absl::Seconds(20), p.keys.Service(p.keys.analytics, "analytics"), ""});
   CHECK(stub.ListSites(&listed, {}, &response).ok());
   CHECK(scopes == std::vector<std::string>{"*"});
-  CHECK(p.Reason(p.keys.Service(p.keys.analytics, "analytics")) == "caller_not_listed");  // GetSite lists the edge alone
+  CHECK(p.Reason(p.keys.Service(p.keys.analytics, "analytics")) ==
+        "caller_not_listed");  // GetSite lists the edge alone
 }
 
 TEST_CASE("a list hands the caller's scopes to its handler and refuses a caller without any") {
   InProcess p;
   std::vector<std::string> scopes;
-  p.sites.list = [&](const Caller& caller) { scopes = caller.scopes; return absl::OkStatus(); };
+  p.sites.list = [&](const Caller& caller) {
+    scopes = caller.scopes;
+    return absl::OkStatus();
+  };
   moodle::v1::Sites::Stub stub(p.channel);
   moodle::v1::ListSitesResponse response;
   grpc::ClientContext some, none;
@@ -105,7 +115,9 @@ TEST_CASE("two tokens in one call are no token") {
 TEST_CASE("an exception ends its call and nothing else") {
   InProcess p;
   const std::string token = p.keys.Person({"moodle.sites.read"}, {"*"});
-  p.sites.get = [](const Caller&, moodle::v1::Site&) -> absl::Status { throw std::runtime_error("row of somebody@example.org"); };
+  p.sites.get = [](const Caller&, moodle::v1::Site&) -> absl::Status {
+    throw std::runtime_error("row of somebody@example.org");
+  };
   const grpc::Status status = GetSite(*p.channel, token);
   CHECK(status.error_code() == grpc::StatusCode::INTERNAL);
   CHECK(status.error_message().find("somebody") == std::string::npos);
@@ -115,7 +127,9 @@ TEST_CASE("an exception ends its call and nothing else") {
 
 TEST_CASE("a status travels with its reason and a message in the reader's language") {
   InProcess p;
-  p.sites.get = [](const Caller&, moodle::v1::Site&) { return WithReason(absl::NotFoundError("no site sn9"), "site_not_found"); };
+  p.sites.get = [](const Caller&, moodle::v1::Site&) {
+    return WithReason(absl::NotFoundError("no site sn9"), "site_not_found");
+  };
   const std::string token = p.keys.Person({"moodle.sites.read"}, {"*"});
   const grpc::Status french = GetSite(*p.channel, token);
   CHECK(french.error_message() == "no site sn9");
@@ -142,7 +156,8 @@ TEST_CASE("every canonical code survives the border in both directions") {
     CHECK(after.message() == "why");
     CHECK_FALSE(LocalizedMessageOf(ToGrpc(before, "ar")).empty());
   }
-  CHECK(FromGrpc(grpc::Status(grpc::StatusCode::UNAVAILABLE, "x", "garbage \xff")).code() == absl::StatusCode::kUnavailable);
+  CHECK(FromGrpc(grpc::Status(grpc::StatusCode::UNAVAILABLE, "x", "garbage \xff")).code() ==
+        absl::StatusCode::kUnavailable);
 }
 
 TEST_CASE("a handler works under its caller's trace") {
@@ -170,9 +185,11 @@ TEST_CASE("calls and refusals are counted by rpc and code") {
   InProcess p;
   CHECK_FALSE(GetSite(*p.channel, "").ok());
   CHECK(GetSite(*p.channel, p.keys.Person({"moodle.sites.read"}, {"*"})).ok());
-  CHECK(p.keys.metrics.Text().find("compagnon_moodle_rpc_calls_total{code=\"UNAUTHENTICATED\",rpc=\"compagnon.moodle.v1.Sites.GetSite\"} 1") !=
+  CHECK(p.keys.metrics.Text().find(
+            "compagnon_moodle_rpc_calls_total{code=\"UNAUTHENTICATED\",rpc=\"compagnon.moodle.v1.Sites.GetSite\"} 1") !=
         std::string::npos);
-  CHECK(p.keys.metrics.Text().find("compagnon_moodle_rpc_seconds_count{rpc=\"compagnon.moodle.v1.Sites.GetSite\"} 2") != std::string::npos);
+  CHECK(p.keys.metrics.Text().find("compagnon_moodle_rpc_seconds_count{rpc=\"compagnon.moodle.v1.Sites.GetSite\"} 2") !=
+        std::string::npos);
 }
 
 }  // namespace

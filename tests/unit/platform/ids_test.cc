@@ -1,7 +1,6 @@
 #include "platform/base/ids.h"
 
 #include <catch2/catch.hpp>
-
 #include <set>
 
 namespace compagnon {

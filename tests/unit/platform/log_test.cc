@@ -92,7 +92,8 @@ TEST_CASE("lines of many threads never mix") {
     for (int t = 0; t < 4; ++t) {
       threads.emplace_back([t] {
         const ScopedLogModule scope("thread" + std::to_string(t));
-        for (int i = 0; i < 500; ++i) Log(LogLevel::kInfo, std::string(200, static_cast<char>('a' + t)), {{"i", int64_t{i}}});
+        for (int i = 0; i < 500; ++i)
+          Log(LogLevel::kInfo, std::string(200, static_cast<char>('a' + t)), {{"i", int64_t{i}}});
       });
     }
     for (std::thread& thread : threads) thread.join();

@@ -9,8 +9,8 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "grpc/health/v1/health.grpc.pb.h"
 #include "fake_sites.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 
 namespace compagnon::rpc {
 namespace {
@@ -49,7 +49,8 @@ TEST_CASE("a call that takes too long ends at its deadline") {
     return absl::OkStatus();
   };
   const auto channel = NewChannel(At(*l.server), {});
-  const grpc::Status status = GetSite(*channel, keys.Person({"moodle.sites.read"}, {"*"}), "sites/sn1", absl::Milliseconds(200));
+  const grpc::Status status =
+      GetSite(*channel, keys.Person({"moodle.sites.read"}, {"*"}), "sites/sn1", absl::Milliseconds(200));
   CHECK(status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED);
   release = true;
 }
@@ -71,7 +72,10 @@ TEST_CASE("an answer over the limit is refused too") {
   ServerOptions options;
   options.max_message_bytes = 64 << 10;
   Listening l(keys, options);
-  l.sites.get = [](const Caller&, moodle::v1::Site& site) { site.set_title(std::string(100 << 10, 'x')); return absl::OkStatus(); };
+  l.sites.get = [](const Caller&, moodle::v1::Site& site) {
+    site.set_title(std::string(100 << 10, 'x'));
+    return absl::OkStatus();
+  };
   const grpc::Status status = GetSite(*NewChannel(At(*l.server), {}), keys.Person({"moodle.sites.read"}, {"*"}));
   CHECK(status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED);
 }
@@ -86,7 +90,8 @@ TEST_CASE("more calls than threads are refused and not queued for ever") {
   l.sites.get = [&](const Caller&, moodle::v1::Site&) {
     const int now = ++running;
     int seen = peak;
-    while (now > seen && !peak.compare_exchange_weak(seen, now)) {}
+    while (now > seen && !peak.compare_exchange_weak(seen, now)) {
+    }
     while (!release) absl::SleepFor(absl::Milliseconds(5));
     --running;
     return absl::OkStatus();
@@ -196,7 +201,10 @@ TEST_CASE("a drain under load fails no call") {
       replica = std::make_unique<Listening>(keys, same);
       // The next drain must find both serving: wait until the channel has come back to this one.
       std::atomic<int> here{0};
-      replica->sites.get = [&](const Caller&, moodle::v1::Site&) { ++here; return absl::OkStatus(); };
+      replica->sites.get = [&](const Caller&, moodle::v1::Site&) {
+        ++here;
+        return absl::OkStatus();
+      };
       REQUIRE(Eventually([&] { return here > 10; }));
       replica->server->SetServing("ready", true);
       const int settled = served;
@@ -237,21 +245,25 @@ class Authority {
     std::filesystem::create_directories(".run/unit");
     folder_ = ".run/unit/tls.XXXXXX";
     if (mkdtemp(folder_.data()) == nullptr) FAIL("no folder");
-    Run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=" + name + " -keyout ca.key -out ca.pem");
+    Run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=" + name +
+        " -keyout ca.key -out ca.pem");
   }
   ~Authority() { std::filesystem::remove_all(folder_); }
 
   // Files of `module`, whose certificate this authority signed.
   TlsFiles Issue(const std::string& module, int days = 2) {
-    Run("openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=" + module + " -keyout " + module + ".key -out " + module + ".csr");
-    Run("printf 'subjectAltName=DNS:" + module + ".compagnon.svc,DNS:localhost,IP:127.0.0.1' > " + module + ".ext && openssl x509 -req -days " +
-        std::to_string(days) + " -in " + module + ".csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile " + module + ".ext -out " + module + ".pem");
+    Run("openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=" + module + " -keyout " + module +
+        ".key -out " + module + ".csr");
+    Run("printf 'subjectAltName=DNS:" + module + ".compagnon.svc,DNS:localhost,IP:127.0.0.1' > " + module +
+        ".ext && openssl x509 -req -days " + std::to_string(days) + " -in " + module +
+        ".csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile " + module + ".ext -out " + module + ".pem");
     return {folder_ + "/ca.pem", folder_ + "/" + module + ".pem", folder_ + "/" + module + ".key", absl::Seconds(1)};
   }
 
  private:
   void Run(const std::string& command) {
-    if (std::system(("cd " + folder_ + " && (" + command + ") >/dev/null 2>&1").c_str()) != 0) FAIL("openssl: " + command);
+    if (std::system(("cd " + folder_ + " && (" + command + ") >/dev/null 2>&1").c_str()) != 0)
+      FAIL("openssl: " + command);
   }
   std::string folder_;
 };
@@ -274,7 +286,8 @@ TEST_CASE("mutual TLS lets in certificates of the one authority and nothing else
   Listening l(keys, With(ours.Issue("moodle")));
   const std::string token = keys.Person({"moodle.sites.read"}, {"*"});
   CHECK(GetSite(*NewChannel(At(*l.server), As(ours.Issue("edge"))), token).ok());
-  CHECK(GetSite(*NewChannel(At(*l.server), {}), token, "sites/sn1", absl::Seconds(2)).error_code() != grpc::StatusCode::OK);
+  CHECK(GetSite(*NewChannel(At(*l.server), {}), token, "sites/sn1", absl::Seconds(2)).error_code() !=
+        grpc::StatusCode::OK);
   TlsFiles foreign = theirs.Issue("edge");
   CHECK_FALSE(GetSite(*NewChannel(At(*l.server), As(foreign)), token, "sites/sn1", absl::Seconds(2)).ok());
   foreign.ca = ours.Issue("edge").ca;  // trusts the server, and is still not trusted by it
@@ -286,7 +299,8 @@ TEST_CASE("a token shown over another module's certificate is refused") {
   Keyring keys;
   Listening l(keys, With(authority.Issue("moodle")));
   const auto as_analytics = NewChannel(At(*l.server), As(authority.Issue("analytics")));
-  CHECK(ReasonOf(FromGrpc(GetSite(*as_analytics, keys.Person({"moodle.sites.read"}, {"*"})))) == "certificate_mismatch");
+  CHECK(ReasonOf(FromGrpc(GetSite(*as_analytics, keys.Person({"moodle.sites.read"}, {"*"})))) ==
+        "certificate_mismatch");
   CHECK(ReasonOf(FromGrpc(GetSite(*as_analytics, keys.Service(keys.edge, "edge")))) == "certificate_mismatch");
   CHECK(GetSite(*NewChannel(At(*l.server), As(authority.Issue("edge"))), keys.Service(keys.edge, "edge")).ok());
 }
@@ -310,7 +324,8 @@ TEST_CASE("certificates are replaced without a restart") {
   CHECK(GetSite(*NewChannel(At(*l.server), As(old_authority.Issue("edge"))), token).ok());
   install(new_authority.Issue("moodle"));
   const TlsFiles fresh = new_authority.Issue("edge");
-  CHECK(Eventually([&] { return GetSite(*NewChannel(At(*l.server), As(fresh)), token, "sites/sn1", absl::Seconds(2)).ok(); }));
+  CHECK(Eventually(
+      [&] { return GetSite(*NewChannel(At(*l.server), As(fresh)), token, "sites/sn1", absl::Seconds(2)).ok(); }));
   std::filesystem::remove_all(live);
 }
 
