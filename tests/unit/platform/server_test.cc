@@ -331,8 +331,8 @@ TEST_CASE("certificates are replaced without a restart") {
 
 TEST_CASE("files of TLS that do not fit are refused before listening") {
   Authority authority("ours");
-  const absl::Time now = absl::Now();
   TlsFiles files = authority.Issue("moodle");
+  const absl::Time now = absl::Now();
   REQUIRE(CheckTlsFiles(files, now).ok());
   CHECK(*CheckTlsFiles(files, now) > now + absl::Hours(24));
   CHECK_FALSE(CheckTlsFiles(files, now + absl::Hours(72)).ok());
