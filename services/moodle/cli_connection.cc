@@ -4,7 +4,9 @@
 
 namespace compagnon::moodle {
 
-std::string Say(const Cli& cli, std::string_view french, std::string_view english) { return std::string(cli.locale == "en" ? english : french); }
+std::string Say(const Cli& cli, std::string_view french, std::string_view english) {
+  return std::string(cli.locale == "en" ? english : french);
+}
 
 absl::StatusOr<SiteRecord> LoadSite(const Cli& cli, const std::string& code) {
   SiteRecord record;
@@ -19,7 +21,8 @@ absl::StatusOr<SiteConnection> ConnectSite(const Cli& cli, const std::string& co
   SiteConnection c;
   ASSIGN_OR_RETURN(c.record, LoadSite(cli, code));
   if (c.record.config.url.empty()) {
-    return absl::FailedPreconditionError(Say(cli, "Ce site n'a pas d'adresse : il est rempli par des fichiers.", "This site has no address: it is filled from files."));
+    return absl::FailedPreconditionError(Say(cli, "Ce site n'a pas d'adresse : il est rempli par des fichiers.",
+                                             "This site has no address: it is filled from files."));
   }
   ASSIGN_OR_RETURN(const TokenSeal seal, TokenSeal::Open(cli.config->moodle.key_file, cli.config->data_dir));
   WsOptions options;

@@ -11,7 +11,8 @@
 
 namespace compagnon::moodle {
 
-// A registered site and a client that opens it: one attempt a call, so that a person at a terminal does not wait for back-offs.
+// A registered site and a client that opens it: one attempt a call, so that a person at a terminal does not wait for
+// back-offs.
 struct SiteConnection {
   SiteRecord record;
   std::unique_ptr<WsClient> client;

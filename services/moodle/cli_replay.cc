@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <ostream>
 
 #include "absl/strings/str_cat.h"
@@ -6,14 +7,12 @@
 #include "moodle/api/dimensions_file.h"
 #include "moodle/cli.h"
 #include "moodle/cli_connection.h"
-#include "moodle/domain/bridge.h"
-#include "moodle/domain/redaction.h"
+#include "moodle/intake/bridge_parser.h"
+#include "moodle/intake/redaction.h"
 #include "moodle/store/coverage.h"
 #include "moodle/store/directory.h"
 #include "moodle/store/migrations.h"
 #include "moodle/store/publication.h"
-
-#include <nlohmann/json.hpp>
 
 namespace compagnon::moodle {
 namespace {
@@ -25,8 +24,10 @@ absl::StatusOr<int64_t> InstantOf(const Cli& cli, const std::string& text) {
   if (text.empty()) return 0;
   absl::Time at;
   std::string error;
-  if (absl::ParseTime("%Y-%m-%d", text, &at, &error) || absl::ParseTime(absl::RFC3339_full, text, &at, &error)) return absl::ToUnixMicros(at);
-  return absl::InvalidArgumentError(Say(cli, "--from : une date AAAA-MM-JJ est attendue.", "--from: a date YYYY-MM-DD is expected."));
+  if (absl::ParseTime("%Y-%m-%d", text, &at, &error) || absl::ParseTime(absl::RFC3339_full, text, &at, &error))
+    return absl::ToUnixMicros(at);
+  return absl::InvalidArgumentError(
+      Say(cli, "--from : une date AAAA-MM-JJ est attendue.", "--from: a date YYYY-MM-DD is expected."));
 }
 
 // The rows of one committed page, as Moodle still keeps them. Fewer when some were pruned.
@@ -34,11 +35,12 @@ absl::StatusOr<std::vector<MoodleEvent>> FetchRows(WsClient& client, BridgeParse
   std::vector<MoodleEvent> rows;
   int64_t after = page.first_seq - 1;
   while (after < page.last_seq) {
-    ASSIGN_OR_RETURN(std::string body, client.Read("local_compagnon_pull_events", {{"subscriber", "compagnon"},
-                                                                                  {"epoch", page.epoch},
-                                                                                  {"after", after},
-                                                                                  {"limit", std::min<int64_t>(5000, page.last_seq - after)},
-                                                                                  {"maxbytes", 4 << 20}}));
+    ASSIGN_OR_RETURN(std::string body, client.Read("local_compagnon_pull_events",
+                                                   {{"subscriber", "compagnon"},
+                                                    {"epoch", page.epoch},
+                                                    {"after", after},
+                                                    {"limit", std::min<int64_t>(5000, page.last_seq - after)},
+                                                    {"maxbytes", 4 << 20}}));
     ASSIGN_OR_RETURN(PullPage answer, parser.Pull(std::move(body), after, false));
     if (answer.lines == 0) break;
     for (MoodleEvent& event : answer.events) {
@@ -57,22 +59,26 @@ absl::StatusOr<std::vector<MoodleEvent>> FetchRows(WsClient& client, BridgeParse
 absl::Status ReplaySite(const Cli& cli, const Replay& replay) {
   const std::vector<std::string>& modules = cli.config->modules;
   if (replay.to == "moodle" || std::find(modules.begin(), modules.end(), replay.to) == modules.end()) {
-    return absl::InvalidArgumentError(Say(cli, absl::StrCat("--to : le module « ", replay.to, " » n'est pas dans la configuration."),
-                                          absl::StrCat("--to: the module \"", replay.to, "\" is not in the configuration.")));
+    return absl::InvalidArgumentError(
+        Say(cli, absl::StrCat("--to : le module « ", replay.to, " » n'est pas dans la configuration."),
+            absl::StrCat("--to: the module \"", replay.to, "\" is not in the configuration.")));
   }
   ASSIGN_OR_RETURN(const int64_t from_us, InstantOf(cli, replay.from));
   RETURN_IF_ERROR(MigrateMoodle(*cli.database));
   ASSIGN_OR_RETURN(const SiteConnection c, ConnectSite(cli, replay.site));
   const std::string& epoch = c.record.cursor.epoch;
-  if (epoch.empty()) return absl::FailedPreconditionError(Say(cli, "Ce site n'a encore rien donné à lire.", "Nothing was read from this site yet."));
+  if (epoch.empty())
+    return absl::FailedPreconditionError(
+        Say(cli, "Ce site n'a encore rien donné à lire.", "Nothing was read from this site yet."));
 
   BridgeParser parser;
   ASSIGN_OR_RETURN(std::string body, c.client->Read("local_compagnon_status", nlohmann::json::object()));
   ASSIGN_OR_RETURN(const BridgeStatus status, parser.Status(std::move(body)));
   if (status.fingerprint != c.record.cursor.fingerprint || status.epoch != epoch) {
-    return WithReason(absl::FailedPreconditionError(Say(cli, "Ce n'est plus la même installation : voyez compagnon site check.",
-                                                        "This is no longer the same installation: see compagnon site check.")),
-                      "fingerprint_changed");
+    return WithReason(
+        absl::FailedPreconditionError(Say(cli, "Ce n'est plus la même installation : voyez compagnon site check.",
+                                          "This is no longer the same installation: see compagnon site check.")),
+        "fingerprint_changed");
   }
 
   std::vector<SlimPage> pages;
@@ -94,7 +100,8 @@ absl::Status ReplaySite(const Cli& cli, const Replay& replay) {
     return absl::OkStatus();
   };
   for (const SlimPage& page : pages) {
-    if (cli.interrupted != nullptr && cli.interrupted->load()) return absl::CancelledError(Say(cli, "Interrompu ; relancez pour reprendre.", "Interrupted; run it again."));
+    if (cli.interrupted != nullptr && cli.interrupted->load())
+      return absl::CancelledError(Say(cli, "Interrompu ; relancez pour reprendre.", "Interrupted; run it again."));
     RETURN_IF_ERROR(fill_to(page.first_pos - 1));
     next_pos = page.first_pos + page.events;
     if (page.events == 0) continue;
@@ -106,7 +113,8 @@ absl::Status ReplaySite(const Cli& cli, const Replay& replay) {
         return absl::OkStatus();
       }));
     }
-    // A page that does not come out as it did (pruned, a row lost) keeps its hole: the receiver must not believe it has what it has not.
+    // A page that does not come out as it did (pruned, a row lost) keeps its hole: the receiver must not believe it has
+    // what it has not.
     (made == page.events ? sent : lost) += page.events;
   }
   RETURN_IF_ERROR(fill_to(last_pos));
@@ -116,16 +124,23 @@ absl::Status ReplaySite(const Cli& cli, const Replay& replay) {
   Directory directory({.clock = cli.clock, .dimensions = dimensions});
   RETURN_IF_ERROR(directory.RecomputeSite(*cli.database, replay.site, 5000, true));
   RETURN_IF_ERROR(cli.database->Write([&](store::Session& session) -> absl::Status {
-    RETURN_IF_ERROR(session.Execute("UPDATE completeness SET published = 0 WHERE site = :p1", {{replay.site}}).status());
+    RETURN_IF_ERROR(
+        session.Execute("UPDATE completeness SET published = 0 WHERE site = :p1", {{replay.site}}).status());
     RETURN_IF_ERROR(PublishCompleteness(session, replay.site, now_us).status());
-    RETURN_IF_ERROR(session.Execute("UPDATE coverage_published SET said = '' WHERE site = :p1", {{replay.site}}).status());
+    RETURN_IF_ERROR(
+        session.Execute("UPDATE coverage_published SET said = '' WHERE site = :p1", {{replay.site}}).status());
     return PublishCoverage(session, replay.site);
   }));
-  *cli.out << Say(cli, absl::StrCat(sent, " événements remis en file pour ", replay.to, " (les autres modules les reconnaissent et les laissent)."),
-                  absl::StrCat(sent, " events queued again for ", replay.to, " (other modules know them and leave them)."))
+  *cli.out << Say(cli,
+                  absl::StrCat(sent, " événements remis en file pour ", replay.to,
+                               " (les autres modules les reconnaissent et les laissent)."),
+                  absl::StrCat(sent, " events queued again for ", replay.to,
+                               " (other modules know them and leave them)."))
            << "\n";
   if (lost > 0) {
-    *cli.out << Say(cli, absl::StrCat(lost, " événements ne sont plus gardés par Moodle : complétez par compagnon import-log."),
+    *cli.out << Say(cli,
+                    absl::StrCat(lost,
+                                 " événements ne sont plus gardés par Moodle : complétez par compagnon import-log."),
                     absl::StrCat(lost, " events are no longer kept by Moodle: fill in with compagnon import-log."))
              << "\n";
   }

@@ -36,7 +36,8 @@ class MoodleModule final : public Module {
     seal_ = std::make_unique<TokenSeal>(std::move(seal));
     ASSIGN_OR_RETURN(std::shared_ptr<const DimensionMap> dimensions, LoadDimensions(config));
     dimensions_ = dimensions;
-    directory_ = std::make_unique<Directory>(DirectoryOptions{.clock = parts_.clock, .dimensions = std::move(dimensions)});
+    directory_ =
+        std::make_unique<Directory>(DirectoryOptions{.clock = parts_.clock, .dimensions = std::move(dimensions)});
     sites_ = NewSitesService(*database_, *parts_.guard);
     directory_service_ = NewDirectoryService(*database_, *parts_.guard);
     return absl::OkStatus();
@@ -50,16 +51,19 @@ class MoodleModule final : public Module {
     PollerOptions options;
     options.ws.allow_private_addresses = config.moodle.allow_private_addresses;
     options.link.holder = NewUuidV7(parts_.clock->Now());
-    options.link.publish_full = std::find(config.modules.begin(), config.modules.end(), "audit") != config.modules.end();
+    options.link.publish_full =
+        std::find(config.modules.begin(), config.modules.end(), "audit") != config.modules.end();
     options.link.poll_active = absl::Milliseconds(config.moodle.poll_active_ms);
     options.link.poll_idle = absl::Milliseconds(config.moodle.poll_idle_ms);
-    poller_ = StartPoller(std::move(options), *database_, *directory_, *seal_, *parts_.metrics, *parts_.clock, [relay = relay_.get()] { relay->Wake(); });
+    poller_ = StartPoller(std::move(options), *database_, *directory_, *seal_, *parts_.metrics, *parts_.clock,
+                          [relay = relay_.get()] { relay->Wake(); });
     ReconcilerOptions nightly;
     nightly.at = config.moodle.reconcile_at;
     nightly.holder = NewUuidV7(parts_.clock->Now());
     nightly.allow_private_addresses = config.moodle.allow_private_addresses;
-    ASSIGN_OR_RETURN(reconciler_, StartReconciler(std::move(nightly), *database_, *directory_, *seal_, dimensions_, *parts_.metrics, *parts_.clock,
-                                                  [relay = relay_.get()] { relay->Wake(); }));
+    ASSIGN_OR_RETURN(reconciler_,
+                     StartReconciler(std::move(nightly), *database_, *directory_, *seal_, dimensions_, *parts_.metrics,
+                                     *parts_.clock, [relay = relay_.get()] { relay->Wake(); }));
     return absl::OkStatus();
   }
 

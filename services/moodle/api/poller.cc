@@ -22,16 +22,25 @@ struct SiteFigures {
       : metrics(metrics),
         site(site),
         rows(metrics.Counter("compagnon_moodle_pulled_rows_total", "Rows committed from pulls", {{"site", site}})),
-        rejected(metrics.Counter("compagnon_moodle_rejected_rows_total", "Rows set aside because they are no event", {{"site", site}})),
-        missing(metrics.Counter("compagnon_moodle_missing_spans_total", "Spans of seq that never came", {{"site", site}})),
-        lag(metrics.Gauge("compagnon_moodle_lag_seconds", "Age of the last row pulled while rows wait, 0 when none do", {{"site", site}})),
-        backlog(metrics.Gauge("compagnon_moodle_backlog_rows", "Rows that the plugin holds beyond the cursor", {{"site", site}})),
-        link(metrics.Gauge("compagnon_moodle_link_state", "1 ok, 2 catching up, 3 unreachable, 4 needs an operator", {{"site", site}})),
-        breaker(metrics.Gauge("compagnon_moodle_breaker_open", "1 while calls are held back after faults", {{"site", site}})),
+        rejected(metrics.Counter("compagnon_moodle_rejected_rows_total", "Rows set aside because they are no event",
+                                 {{"site", site}})),
+        missing(
+            metrics.Counter("compagnon_moodle_missing_spans_total", "Spans of seq that never came", {{"site", site}})),
+        lag(metrics.Gauge("compagnon_moodle_lag_seconds", "Age of the last row pulled while rows wait, 0 when none do",
+                          {{"site", site}})),
+        backlog(metrics.Gauge("compagnon_moodle_backlog_rows", "Rows that the plugin holds beyond the cursor",
+                              {{"site", site}})),
+        link(metrics.Gauge("compagnon_moodle_link_state", "1 ok, 2 catching up, 3 unreachable, 4 needs an operator",
+                           {{"site", site}})),
+        breaker(metrics.Gauge("compagnon_moodle_breaker_open", "1 while calls are held back after faults",
+                              {{"site", site}})),
         seconds(metrics.Seconds("compagnon_moodle_call_seconds", "Time of web-service calls", {{"site", site}})) {}
 
   void Fault(const std::string& code) {
-    metrics.Counter("compagnon_moodle_faults_total", "Web-service faults by code", {{"site", site}, {"code", IsKnownCode(code) ? code : "unknown"}}).Increment();
+    metrics
+        .Counter("compagnon_moodle_faults_total", "Web-service faults by code",
+                 {{"site", site}, {"code", IsKnownCode(code) ? code : "unknown"}})
+        .Increment();
   }
 
   Metrics& metrics;
@@ -59,9 +68,15 @@ struct Entry {
 
 class PoolPoller final : public Poller {
  public:
-  PoolPoller(PollerOptions options, store::Database& database, DirectoryWriter& directory, const TokenSeal& seal, Metrics& metrics, const Clock& clock,
-             std::function<void()> wake)
-      : options_(std::move(options)), database_(database), directory_(directory), seal_(seal), metrics_(metrics), clock_(clock), wake_(std::move(wake)) {
+  PoolPoller(PollerOptions options, store::Database& database, DirectoryWriter& directory, const TokenSeal& seal,
+             Metrics& metrics, const Clock& clock, std::function<void()> wake)
+      : options_(std::move(options)),
+        database_(database),
+        directory_(directory),
+        seal_(seal),
+        metrics_(metrics),
+        clock_(clock),
+        wake_(std::move(wake)) {
     refresher_ = std::thread([this] { Refresh(); });
   }
   ~PoolPoller() override { Stop(); }
@@ -145,10 +160,11 @@ class PoolPoller final : public Poller {
     WsOptions ws = options_.ws;
     ws.url = site.url;
     ws.token = *token;
-    entry->client = NewWsClient(std::move(ws), clock_, [figures](std::string_view, std::string_view code, double seconds, size_t) {
-      figures->seconds.Observe(seconds);
-      if (!code.empty()) figures->Fault(std::string(code));
-    });
+    entry->client =
+        NewWsClient(std::move(ws), clock_, [figures](std::string_view, std::string_view code, double seconds, size_t) {
+          figures->seconds.Observe(seconds);
+          if (!code.empty()) figures->Fault(std::string(code));
+        });
     LinkEvents events;
     WsClient* client = entry->client.get();
     events.on_page = [figures](const PullPage& page) {
@@ -163,7 +179,8 @@ class PoolPoller final : public Poller {
       figures->breaker.Set(client->BreakerState() == "closed" ? 0 : 1);
     };
     events.on_commit = wake_;
-    entry->link = std::make_unique<SiteLink>(site, options_.link, std::move(events), *entry->client, database_, directory_, clock_);
+    entry->link = std::make_unique<SiteLink>(site, options_.link, std::move(events), *entry->client, database_,
+                                             directory_, clock_);
     return entry;
   }
 
@@ -213,8 +230,9 @@ class PoolPoller final : public Poller {
 
 }  // namespace
 
-std::unique_ptr<Poller> StartPoller(PollerOptions options, store::Database& database, DirectoryWriter& directory, const TokenSeal& seal, Metrics& metrics,
-                                    const Clock& clock, std::function<void()> wake) {
+std::unique_ptr<Poller> StartPoller(PollerOptions options, store::Database& database, DirectoryWriter& directory,
+                                    const TokenSeal& seal, Metrics& metrics, const Clock& clock,
+                                    std::function<void()> wake) {
   return std::make_unique<PoolPoller>(std::move(options), database, directory, seal, metrics, clock, std::move(wake));
 }
 

@@ -12,14 +12,14 @@ namespace compagnon::moodle {
 
 struct PollerOptions {
   LinkOptions link;
-  WsOptions ws;                                // its url and token are each site's own
-  int max_threads = 16;                        // sites read at the same moment
-  absl::Duration refresh = absl::Seconds(2);   // the table of sites is read again
+  WsOptions ws;                               // its url and token are each site's own
+  int max_threads = 16;                       // sites read at the same moment
+  absl::Duration refresh = absl::Seconds(2);  // the table of sites is read again
 };
 
-// Reads every site that has an address, each at its own pace: a bounded pool of threads takes the link that is due next, so a site
-// that is down costs one thread for the length of a time-out and holds back no other. Sites added or changed in the table are taken up
-// within `refresh`.
+// Reads every site that has an address, each at its own pace: a bounded pool of threads takes the link that is due
+// next, so a site that is down costs one thread for the length of a time-out and holds back no other. Sites added or
+// changed in the table are taken up within `refresh`.
 class Poller {
  public:
   virtual ~Poller() = default;
@@ -28,8 +28,9 @@ class Poller {
 };
 
 // Everything handed in outlives the poller. `wake` is called after each commit.
-std::unique_ptr<Poller> StartPoller(PollerOptions options, store::Database& database, DirectoryWriter& directory, const TokenSeal& seal, Metrics& metrics,
-                                    const Clock& clock, std::function<void()> wake);
+std::unique_ptr<Poller> StartPoller(PollerOptions options, store::Database& database, DirectoryWriter& directory,
+                                    const TokenSeal& seal, Metrics& metrics, const Clock& clock,
+                                    std::function<void()> wake);
 
 }  // namespace compagnon::moodle
 

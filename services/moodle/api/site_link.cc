@@ -2,17 +2,16 @@
 
 #include <algorithm>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "moodle/domain/redaction.h"
 #include "moodle/domain/slim.h"
+#include "moodle/intake/redaction.h"
 #include "moodle/store/coverage.h"
 #include "moodle/store/full_publication.h"
 #include "moodle/store/publication.h"
 #include "platform/base/log.h"
-
-#include <nlohmann/json.hpp>
 
 namespace compagnon::moodle {
 namespace {
@@ -23,7 +22,8 @@ constexpr absl::Duration kLookAgain = absl::Seconds(2);
 
 // Problems that only the operator's word ends (compagnon site confirm); a working call does not.
 bool IsStop(std::string_view problem) {
-  return problem == "fingerprint_changed" || problem == "epoch_changed" || problem == "cursorreset" || problem == "epoch_reused";
+  return problem == "fingerprint_changed" || problem == "epoch_changed" || problem == "cursorreset" ||
+         problem == "epoch_reused";
 }
 
 bool IsFenced(const absl::Status& status) { return ReasonOf(status) == "fenced"; }
@@ -36,8 +36,10 @@ absl::Status AnswerFault(const absl::Status& status) {
 
 // Restores and imports fire almost no events: what they did is read by a pass of the course.
 bool NeedsCoursePass(const MoodleEvent& event) {
-  return event.course > 1 && (event.name == "\\core\\event\\course_restored" || event.name == "\\core\\event\\course_backup_imported" ||
-                              event.name == "\\core\\event\\course_reset_ended" || event.name == "\\tool_uploadcourse\\event\\course_imported");
+  return event.course > 1 &&
+         (event.name == "\\core\\event\\course_restored" || event.name == "\\core\\event\\course_backup_imported" ||
+          event.name == "\\core\\event\\course_reset_ended" ||
+          event.name == "\\tool_uploadcourse\\event\\course_imported");
 }
 
 int64_t OtherInt(const MoodleEvent& event, std::string_view key) {
@@ -53,7 +55,8 @@ int64_t Damage(const PullPage& page) {
   return rows;
 }
 
-// From when the rows of an epoch are complete: the first row's time, to the second (Moodle's own stamps have no fraction).
+// From when the rows of an epoch are complete: the first row's time, to the second (Moodle's own stamps have no
+// fraction).
 int64_t BeganAt(const PullPage& page, int64_t asked_us) {
   int64_t began = asked_us;
   for (const MoodleEvent& event : page.events) {
@@ -64,9 +67,15 @@ int64_t BeganAt(const PullPage& page, int64_t asked_us) {
 
 }  // namespace
 
-SiteLink::SiteLink(SiteConfig site, LinkOptions options, LinkEvents events, WsClient& client, store::Database& database, DirectoryWriter& directory,
-                   const Clock& clock)
-    : site_(std::move(site)), options_(std::move(options)), events_(std::move(events)), client_(client), database_(database), directory_(directory), clock_(clock) {}
+SiteLink::SiteLink(SiteConfig site, LinkOptions options, LinkEvents events, WsClient& client, store::Database& database,
+                   DirectoryWriter& directory, const Clock& clock)
+    : site_(std::move(site)),
+      options_(std::move(options)),
+      events_(std::move(events)),
+      client_(client),
+      database_(database),
+      directory_(directory),
+      clock_(clock) {}
 
 SiteLink::~SiteLink() = default;
 
@@ -125,7 +134,8 @@ bool SiteLink::HoldLease() {
   std::optional<SiteCursor> cursor;
   SiteRecord record;
   const absl::Status status = database_.Write([&](store::Session& session) -> absl::Status {
-    ASSIGN_OR_RETURN(cursor, TakeLease(session, site_.code, options_.holder, absl::ToUnixMicros(now), absl::ToUnixMicros(now + options_.lease)));
+    ASSIGN_OR_RETURN(cursor, TakeLease(session, site_.code, options_.holder, absl::ToUnixMicros(now),
+                                       absl::ToUnixMicros(now + options_.lease)));
     if (!cursor) return absl::OkStatus();
     ASSIGN_OR_RETURN(record, GetSite(session, site_.code));
     return absl::OkStatus();
@@ -139,7 +149,8 @@ bool SiteLink::HoldLease() {
     health_ = record.health;
     pass_may_wait_ = true;
     next_pull_ = absl::InfinitePast();
-    if (cursor->term != cursor_.term) Log(LogLevel::kInfo, "lease taken", {{"site", site_.code}, {"term", cursor->term}, {"seq", cursor->seq}});
+    if (cursor->term != cursor_.term)
+      Log(LogLevel::kInfo, "lease taken", {{"site", site_.code}, {"term", cursor->term}, {"seq", cursor->seq}});
   }
   cursor_ = *cursor;
   holding_ = true;
@@ -150,16 +161,17 @@ bool SiteLink::HoldLease() {
 void SiteLink::Release() {
   if (!holding_) return;
   holding_ = false;
-  const absl::Status dropped = database_.Write([&](store::Session& session) { return DropLease(session, site_.code, options_.holder, cursor_.term); });
+  const absl::Status dropped = database_.Write(
+      [&](store::Session& session) { return DropLease(session, site_.code, options_.holder, cursor_.term); });
   if (!dropped.ok()) Log(LogLevel::kWarning, "lease not given back", {{"site", site_.code}});
 }
 
 absl::StatusOr<PullPage> SiteLink::FetchPage(const SiteCursor& from) {
   ASSIGN_OR_RETURN(std::string body, client_.Read("local_compagnon_pull_events", {{"subscriber", options_.subscriber},
-                                                                                 {"epoch", from.epoch},
-                                                                                 {"after", from.seq},
-                                                                                 {"limit", options_.page_rows},
-                                                                                 {"maxbytes", options_.page_bytes}}));
+                                                                                  {"epoch", from.epoch},
+                                                                                  {"after", from.seq},
+                                                                                  {"limit", options_.page_rows},
+                                                                                  {"maxbytes", options_.page_bytes}}));
   auto page = parser_.Pull(std::move(body), from.seq, options_.publish_full);
   if (!page.ok()) return AnswerFault(page.status());
   return page;
@@ -177,14 +189,16 @@ absl::Duration SiteLink::PullStep() {
   absl::StatusOr<PullPage> page = FetchPage(cursor_);
   if (!page.ok()) return Failed(page.status());
   if (Damage(*page) > 0) {
-    // Damage done on the way heals by asking again; what is in the outbox itself comes back the same and is then accepted.
+    // Damage done on the way heals by asking again; what is in the outbox itself comes back the same and is then
+    // accepted.
     absl::StatusOr<PullPage> again = FetchPage(cursor_);
     if (again.ok() && Damage(*again) < Damage(*page)) page = std::move(again);
   }
   faults_in_a_row_ = 0;
   if (const std::string_view why = WhyStop(*page); !why.empty()) return Stop(why, page->epoch, page->fingerprint);
 
-  // After a new epoch was confirmed the plugin must have begun one: reading the old one again from its start would publish its events twice.
+  // After a new epoch was confirmed the plugin must have begun one: reading the old one again from its start would
+  // publish its events twice.
   if (cursor_.epoch.empty() && page->lines > 0) {
     bool read_before = false;
     const absl::Status asked = database_.Read([&](store::Session& session) -> absl::Status {
@@ -204,8 +218,12 @@ absl::Duration SiteLink::PullStep() {
     holding_ = false;
     const bool fenced = IsFenced(committed);
     Log(fenced ? LogLevel::kWarning : LogLevel::kError, fenced ? "fenced out" : "page not committed",
-        {{"site", site_.code}, {"seq", cursor_.seq}, {"code", static_cast<int64_t>(committed.code())}, {"reason", ReasonOf(committed)},
-         {"error", fenced ? std::string_view() : std::string_view(committed.message().data(), committed.message().size())}});
+        {{"site", site_.code},
+         {"seq", cursor_.seq},
+         {"code", static_cast<int64_t>(committed.code())},
+         {"reason", ReasonOf(committed)},
+         {"error",
+          fenced ? std::string_view() : std::string_view(committed.message().data(), committed.message().size())}});
     return fenced ? kLookAgain : std::min(absl::Seconds(1) * (1 << std::min(faults_in_a_row_, 5)), absl::Seconds(30));
   }
   events_.on_commit();
@@ -256,7 +274,8 @@ absl::Status SiteLink::Commit(PullPage& page, absl::Time asked_at, bool caught_u
   health.backlog = std::max<int64_t>(page.latest - next.seq, 0) + page.unnumbered;
   health.faults = page.faults;
 
-  const bool coverage_due = caught_up && (asked_at - last_coverage_ >= options_.coverage_every || cursor_.epoch.empty());
+  const bool coverage_due =
+      caught_up && (asked_at - last_coverage_ >= options_.coverage_every || cursor_.epoch.empty());
   const absl::Status status = database_.Write([&](store::Session& session) -> absl::Status {
     RETURN_IF_ERROR(MoveCursor(session, site_.code, cursor_, next));
     if (page.lines > 0) {
@@ -268,18 +287,21 @@ absl::Status SiteLink::Commit(PullPage& page, absl::Time asked_at, bool caught_u
       ASSIGN_OR_RETURN(const int64_t before, LastSitePos(session, site_.code));
       ASSIGN_OR_RETURN(const int64_t published, PublishEvents(session, site_.code, "site", page.events));
       if (options_.publish_full) RETURN_IF_ERROR(PublishFull(session, site_.code, page.epoch, page.events));
-      RETURN_IF_ERROR(AddSlimPage(session, site_.code, {page.epoch, cursor_.seq + 1, next.seq, before + 1, published, last_recorded}));
+      RETURN_IF_ERROR(AddSlimPage(session, site_.code,
+                                  {page.epoch, cursor_.seq + 1, next.seq, before + 1, published, last_recorded}));
       RETURN_IF_ERROR(AddPulled(session, site_.code, pulled));
     }
     for (const auto& [from, to] : page.missing) {
       RETURN_IF_ERROR(AddIncident(session, site_.code, "missing_seq", page.epoch, from, to, now_us));
     }
-    if (health.faults > health_.faults) RETURN_IF_ERROR(AddIncident(session, site_.code, "faults", page.epoch, health_.faults, health.faults, now_us));
+    if (health.faults > health_.faults)
+      RETURN_IF_ERROR(AddIncident(session, site_.code, "faults", page.epoch, health_.faults, health.faults, now_us));
     RETURN_IF_ERROR(SetCounted(session, site_.code, page.counted));
     for (int64_t course : passes) RETURN_IF_ERROR(QueuePass(session, site_.code, course, "restored", now_us));
     if (coverage_due) {
       RETURN_IF_ERROR(PublishCompleteness(session, site_.code, now_us).status());
-      RETURN_IF_ERROR(AdvanceCoverage(session, site_.code, absl::StrCat("bridge/", page.epoch), next.began_us, std::max(now_us, next.began_us + 1)));
+      RETURN_IF_ERROR(AdvanceCoverage(session, site_.code, absl::StrCat("bridge/", page.epoch), next.began_us,
+                                      std::max(now_us, next.began_us + 1)));
       RETURN_IF_ERROR(PublishCoverage(session, site_.code));
     }
     return PutHealth(session, site_.code, health);
@@ -288,13 +310,16 @@ absl::Status SiteLink::Commit(PullPage& page, absl::Time asked_at, bool caught_u
 
   if (!page.missing.empty() || !page.rejected.empty()) {
     Log(LogLevel::kError, "rows of a site are missing or malformed",
-        {{"site", site_.code}, {"missing_spans", static_cast<int64_t>(page.missing.size())}, {"rejected", static_cast<int64_t>(page.rejected.size())}});
+        {{"site", site_.code},
+         {"missing_spans", static_cast<int64_t>(page.missing.size())},
+         {"rejected", static_cast<int64_t>(page.rejected.size())}});
   }
   cursor_ = next;
   health_ = health;
   if (coverage_due) last_coverage_ = asked_at;
   if (!passes.empty()) pass_may_wait_ = true;
-  const absl::Duration lag = caught_up || last_recorded == 0 ? absl::ZeroDuration() : asked_at - absl::FromUnixMicros(last_recorded);
+  const absl::Duration lag =
+      caught_up || last_recorded == 0 ? absl::ZeroDuration() : asked_at - absl::FromUnixMicros(last_recorded);
   events_.on_health(health_, lag);
   return absl::OkStatus();
 }
@@ -303,14 +328,17 @@ void SiteLink::Acknowledge(bool caught_up) {
   const int64_t waiting = cursor_.seq - cursor_.acked;
   if (waiting <= 0 || (!caught_up && waiting < options_.ack_every)) return;
   // An acknowledgement lost is made good by the next one: it only lets the plugin prune.
-  auto body = client_.Read("local_compagnon_ack", {{"subscriber", options_.subscriber}, {"epoch", cursor_.epoch}, {"upto", cursor_.seq}});
+  auto body = client_.Read("local_compagnon_ack",
+                           {{"subscriber", options_.subscriber}, {"epoch", cursor_.epoch}, {"upto", cursor_.seq}});
   if (!body.ok()) {
     Log(LogLevel::kWarning, "not acknowledged", {{"site", site_.code}, {"reason", ReasonOf(body.status())}});
     return;
   }
   if (auto upto = parser_.Ack(*std::move(body)); upto.ok()) {
     const int64_t acked = std::min(*upto, cursor_.seq);
-    if (database_.Write([&](store::Session& session) { return NoteAck(session, site_.code, cursor_.term, acked); }).ok()) cursor_.acked = acked;
+    if (database_.Write([&](store::Session& session) { return NoteAck(session, site_.code, cursor_.term, acked); })
+            .ok())
+      cursor_.acked = acked;
   }
 }
 
@@ -323,11 +351,13 @@ absl::Duration SiteLink::ExportStep(const ExportPass& pass) {
 
   if (pass.kind >= static_cast<int64_t>(ExportKinds().size())) {
     next.ended_us = now_us;
-    const absl::Status ended = database_.Write([&](store::Session& session) { return PutPass(session, site_.code, next); });
+    const absl::Status ended =
+        database_.Write([&](store::Session& session) { return PutPass(session, site_.code, next); });
     return ended.ok() ? absl::ZeroDuration() : kLookAgain;
   }
   const std::string_view kind = ExportKinds()[pass.kind];
-  nlohmann::json params = {{"kind", std::string(kind)}, {"after_id", pass.after_id}, {"limit", options_.export_rows}, {"hashes", 0}};
+  nlohmann::json params = {
+      {"kind", std::string(kind)}, {"after_id", pass.after_id}, {"limit", options_.export_rows}, {"hashes", 0}};
   if (pass.course > 0) params["courseid"] = pass.course;
   auto body = client_.Read("local_compagnon_export", params);
   const auto next_kind = [&] {
@@ -371,7 +401,10 @@ absl::Duration SiteLink::ExportStep(const ExportPass& pass) {
   if (!status.ok()) {
     holding_ = false;
     Log(LogLevel::kError, "export page not committed",
-        {{"site", site_.code}, {"kind", kind}, {"reason", ReasonOf(status)}, {"error", std::string_view(status.message().data(), status.message().size())}});
+        {{"site", site_.code},
+         {"kind", kind},
+         {"reason", ReasonOf(status)},
+         {"error", std::string_view(status.message().data(), status.message().size())}});
     next_pass_page_ = now + absl::Seconds(10);
     return kLookAgain;
   }
@@ -380,7 +413,8 @@ absl::Duration SiteLink::ExportStep(const ExportPass& pass) {
   return absl::ZeroDuration();
 }
 
-absl::Duration SiteLink::Stop(std::string_view problem, std::string_view seen_epoch, std::string_view seen_fingerprint) {
+absl::Duration SiteLink::Stop(std::string_view problem, std::string_view seen_epoch,
+                              std::string_view seen_fingerprint) {
   SiteHealth health = health_;
   health.link = Link::kNeedsOperator;
   health.problem = std::string(problem);
@@ -390,10 +424,12 @@ absl::Duration SiteLink::Stop(std::string_view problem, std::string_view seen_ep
   if (!seen_fingerprint.empty()) next.seen_fingerprint = std::string(seen_fingerprint);
   const absl::Status status = database_.Write([&](store::Session& session) -> absl::Status {
     RETURN_IF_ERROR(MoveCursor(session, site_.code, cursor_, next));
-    RETURN_IF_ERROR(AddIncident(session, site_.code, problem, cursor_.epoch, cursor_.seq, cursor_.seq, health.last_answer_us));
+    RETURN_IF_ERROR(
+        AddIncident(session, site_.code, problem, cursor_.epoch, cursor_.seq, cursor_.seq, health.last_answer_us));
     return PutHealth(session, site_.code, health);
   });
-  Log(LogLevel::kError, "reading of a site stopped: an operator must decide", {{"site", site_.code}, {"problem", problem}});
+  Log(LogLevel::kError, "reading of a site stopped: an operator must decide",
+      {{"site", site_.code}, {"problem", problem}});
   holding_ = false;
   if (status.ok()) {
     health_ = health;
@@ -413,7 +449,8 @@ absl::Duration SiteLink::Failed(const absl::Status& status) {
   if (fault.code != "circuit_open") health.problem = fault.code;
   if (!(health == health_)) {
     Log(LogLevel::kWarning, "site not read", {{"site", site_.code}, {"reason", health.problem}});
-    const absl::Status put = database_.Write([&](store::Session& session) { return PutHealth(session, site_.code, health); });
+    const absl::Status put =
+        database_.Write([&](store::Session& session) { return PutHealth(session, site_.code, health); });
     if (put.ok()) health_ = health;
     events_.on_health(health_, absl::ZeroDuration());
   }

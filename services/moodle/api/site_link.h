@@ -8,7 +8,7 @@
 
 #include "absl/time/time.h"
 #include "moodle/api/ws_client.h"
-#include "moodle/domain/bridge.h"
+#include "moodle/intake/bridge_parser.h"
 #include "moodle/store/directory_writer.h"
 #include "moodle/store/site_store.h"
 #include "platform/base/clock.h"
@@ -19,9 +19,9 @@ namespace compagnon::moodle {
 
 // What the links of all sites share and how they behave.
 struct LinkOptions {
-  std::string holder;                // names this process in leases
+  std::string holder;  // names this process in leases
   std::string subscriber = "compagnon";
-  bool publish_full = false;         // a module audit is listed
+  bool publish_full = false;  // a module audit is listed
   int page_rows = 5000;
   int page_bytes = 4 << 20;
   int export_rows = 2000;
@@ -29,10 +29,10 @@ struct LinkOptions {
   absl::Duration poll_idle = absl::Seconds(60);
   absl::Duration stays_active = absl::Seconds(30);
   absl::Duration lease = absl::Seconds(30);
-  absl::Duration coverage_every = absl::Seconds(1);  // CoverageState is published at most this often
-  absl::Duration pass_every = absl::Hours(24);       // a rolling full pass begins this long after the last one ended
-  absl::Duration pass_page_every = absl::Seconds(5); // pace of a rolling pass; the first pass runs at full speed
-  int64_t ack_every = 25000;                         // rows, while catching up
+  absl::Duration coverage_every = absl::Seconds(1);   // CoverageState is published at most this often
+  absl::Duration pass_every = absl::Hours(24);        // a rolling full pass begins this long after the last one ended
+  absl::Duration pass_page_every = absl::Seconds(5);  // pace of a rolling pass; the first pass runs at full speed
+  int64_t ack_every = 25000;                          // rows, while catching up
 };
 
 // What happened, for metrics. Called on the link's thread.
@@ -42,14 +42,14 @@ struct LinkEvents {
   std::function<void()> on_commit = [] {};  // wakes the outbox relay
 };
 
-// The reading of one site: lease, pull, one transaction, acknowledgement; export passes in between; stops where an operator must decide.
-// One thread at a time. Any number of processes may run a link of the same site: the lease holder reads, the others stand by, and a
-// holder that was fenced out cannot commit.
+// The reading of one site: lease, pull, one transaction, acknowledgement; export passes in between; stops where an
+// operator must decide. One thread at a time. Any number of processes may run a link of the same site: the lease holder
+// reads, the others stand by, and a holder that was fenced out cannot commit.
 class SiteLink {
  public:
   // Everything handed in outlives the link.
-  SiteLink(SiteConfig site, LinkOptions options, LinkEvents events, WsClient& client, store::Database& database, DirectoryWriter& directory,
-           const Clock& clock);
+  SiteLink(SiteConfig site, LinkOptions options, LinkEvents events, WsClient& client, store::Database& database,
+           DirectoryWriter& directory, const Clock& clock);
   ~SiteLink();
 
   // One step: at most one page pulled and committed, or one export page. Answers when to come again.
@@ -61,7 +61,8 @@ class SiteLink {
   const SiteHealth& health() const { return health_; }
 
  private:
-  // Under the lease, with `cursor_` as the database has it. False: another process reads this site, or the database is down.
+  // Under the lease, with `cursor_` as the database has it. False: another process reads this site, or the database is
+  // down.
   bool HoldLease();
   absl::Duration PullStep();
   absl::Duration ExportStep(const ExportPass& pass);

@@ -32,31 +32,34 @@ class SitesService final : public v1::Sites::Service {
  public:
   SitesService(store::Database& database, const rpc::Guard& guard) : database_(database), guard_(guard) {}
 
-  grpc::Status ListSites(grpc::ServerContext* context, const v1::ListSitesRequest* request, v1::ListSitesResponse* response) override {
-    return guard_.Run(context, "compagnon.moodle.v1.Sites.ListSites", *request, [&](const rpc::Caller& caller) -> absl::Status {
-      if (request->page_size() < 0) return WithReason(absl::InvalidArgumentError("page_size"), "bad_page_size");
-      const int size = request->page_size() == 0 ? kDefaultPage : std::min(request->page_size(), kLargestPage);
-      std::string after;
-      if (!request->page_token().empty() && (!Base64UrlDecode(request->page_token(), &after) || !IsSiteCode(after))) {
-        return WithReason(absl::InvalidArgumentError("page_token"), "bad_page_token");
-      }
-      std::vector<SiteRecord> sites;
-      RETURN_IF_ERROR(database_.Read([&](store::Session& session) -> absl::Status {
-        ASSIGN_OR_RETURN(sites, moodle::ListSites(session, after));
-        return absl::OkStatus();
-      }));
-      for (const SiteRecord& record : sites) {
-        // A module that asks for nobody has no scopes of its own: its rpc's option named it as a caller.
-        if (caller.module.empty() && !Sees(caller, record.config.code)) continue;
-        if (response->sites_size() == size) {
-          const std::string_view last = response->sites(size - 1).name();
-          response->set_next_page_token(Base64UrlEncode(last.substr(kPrefix.size())));
-          break;
-        }
-        Fill(record, response->add_sites());
-      }
-      return absl::OkStatus();
-    });
+  grpc::Status ListSites(grpc::ServerContext* context, const v1::ListSitesRequest* request,
+                         v1::ListSitesResponse* response) override {
+    return guard_.Run(
+        context, "compagnon.moodle.v1.Sites.ListSites", *request, [&](const rpc::Caller& caller) -> absl::Status {
+          if (request->page_size() < 0) return WithReason(absl::InvalidArgumentError("page_size"), "bad_page_size");
+          const int size = request->page_size() == 0 ? kDefaultPage : std::min(request->page_size(), kLargestPage);
+          std::string after;
+          if (!request->page_token().empty() &&
+              (!Base64UrlDecode(request->page_token(), &after) || !IsSiteCode(after))) {
+            return WithReason(absl::InvalidArgumentError("page_token"), "bad_page_token");
+          }
+          std::vector<SiteRecord> sites;
+          RETURN_IF_ERROR(database_.Read([&](store::Session& session) -> absl::Status {
+            ASSIGN_OR_RETURN(sites, moodle::ListSites(session, after));
+            return absl::OkStatus();
+          }));
+          for (const SiteRecord& record : sites) {
+            // A module that asks for nobody has no scopes of its own: its rpc's option named it as a caller.
+            if (caller.module.empty() && !Sees(caller, record.config.code)) continue;
+            if (response->sites_size() == size) {
+              const std::string_view last = response->sites(size - 1).name();
+              response->set_next_page_token(Base64UrlEncode(last.substr(kPrefix.size())));
+              break;
+            }
+            Fill(record, response->add_sites());
+          }
+          return absl::OkStatus();
+        });
   }
 
   grpc::Status GetSite(grpc::ServerContext* context, const v1::GetSiteRequest* request, v1::Site* response) override {

@@ -8,17 +8,17 @@
 
 #include <atomic>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <random>
 #include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "absl/strings/strip.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "moodle/domain/address.h"
 #include "moodle/domain/breaker.h"
-
-#include <nlohmann/json.hpp>
+#include "moodle/intake/ws_answer.h"
 
 namespace compagnon::moodle {
 namespace {
@@ -69,7 +69,9 @@ struct Transfer {
   const std::atomic<bool>* cancelled = nullptr;
 };
 
-int OnProgress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) { return static_cast<Transfer*>(user)->cancelled->load() ? 1 : 0; }
+int OnProgress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return static_cast<Transfer*>(user)->cancelled->load() ? 1 : 0;
+}
 
 size_t OnBody(char* data, size_t size, size_t count, void* user) {
   auto* transfer = static_cast<Transfer*>(user);
@@ -86,8 +88,10 @@ size_t OnHeader(char* data, size_t size, size_t count, void* user) {
   auto* transfer = static_cast<Transfer*>(user);
   const std::string_view line(data, size * count);
   constexpr std::string_view kName = "retry-after:";
-  if (line.size() > kName.size() && absl::EqualsIgnoreCase(absl::string_view(line.data(), kName.size()), "retry-after:")) {
-    transfer->retry_after = std::string(absl::StripAsciiWhitespace(absl::string_view(line.data() + kName.size(), line.size() - kName.size())));
+  if (line.size() > kName.size() &&
+      absl::EqualsIgnoreCase(absl::string_view(line.data(), kName.size()), "retry-after:")) {
+    transfer->retry_after = std::string(
+        absl::StripAsciiWhitespace(absl::string_view(line.data() + kName.size(), line.size() - kName.size())));
   }
   return size * count;
 }
@@ -117,17 +121,24 @@ std::string_view CodeOf(CURLcode result, const Transfer& transfer) {
   if (transfer.too_large) return "answer_too_large";
   switch (result) {
     case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY: return "dns";
-    case CURLE_COULDNT_CONNECT: return "connect";
-    case CURLE_OPERATION_TIMEDOUT: return "timeout";
-    case CURLE_ABORTED_BY_CALLBACK: return "cancelled";
+    case CURLE_COULDNT_RESOLVE_PROXY:
+      return "dns";
+    case CURLE_COULDNT_CONNECT:
+      return "connect";
+    case CURLE_OPERATION_TIMEDOUT:
+      return "timeout";
+    case CURLE_ABORTED_BY_CALLBACK:
+      return "cancelled";
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_ISSUER_ERROR: return "tls";
+    case CURLE_SSL_ISSUER_ERROR:
+      return "tls";
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL: return "bad_url";
-    default: return "connection_cut";
+    case CURLE_UNSUPPORTED_PROTOCOL:
+      return "bad_url";
+    default:
+      return "connection_cut";
   }
 }
 
@@ -158,9 +169,12 @@ class CurlClient final : public WsClient {
   std::string_view BreakerState() const override {
     std::lock_guard lock(mutex_);
     switch (breaker_.state()) {
-      case Breaker::State::kClosed: return "closed";
-      case Breaker::State::kOpen: return "open";
-      case Breaker::State::kHalfOpen: return "half_open";
+      case Breaker::State::kClosed:
+        return "closed";
+      case Breaker::State::kOpen:
+        return "open";
+      case Breaker::State::kHalfOpen:
+        return "half_open";
     }
     return "closed";
   }
@@ -183,7 +197,8 @@ class CurlClient final : public WsClient {
         closed_for = breaker_.Ask(clock_.Now());
         if (closed_for == absl::ZeroDuration()) wait = bucket_.Take(clock_.Now());
       }
-      if (closed_for > absl::ZeroDuration()) return FaultStatus({FaultCategory::kRetry, "circuit_open", closed_for}, "");
+      if (closed_for > absl::ZeroDuration())
+        return FaultStatus({FaultCategory::kRetry, "circuit_open", closed_for}, "");
       if (!Wait(wait)) return FaultStatus({FaultCategory::kRetry, "cancelled", {}}, "");
 
       absl::StatusOr<std::string> answer = Exchange(function, form);
@@ -246,10 +261,12 @@ class CurlClient final : public WsClient {
     curl_easy_setopt(handle, CURLOPT_ACCEPT_ENCODING, "gzip");
     curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(form.size()));
     curl_easy_setopt(handle, CURLOPT_POSTFIELDS, form.data());
-    curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(absl::ToInt64Milliseconds(options_.connect_timeout)));
+    curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS,
+                     static_cast<long>(absl::ToInt64Milliseconds(options_.connect_timeout)));
     curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(absl::ToInt64Milliseconds(options_.total_timeout)));
     curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 100L);
-    curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, static_cast<long>(std::max<int64_t>(1, absl::ToInt64Seconds(options_.stalled_after))));
+    curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME,
+                     static_cast<long>(std::max<int64_t>(1, absl::ToInt64Seconds(options_.stalled_after))));
     curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, 256L * 1024);
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, &OnBody);
     curl_easy_setopt(handle, CURLOPT_WRITEDATA, &transfer);
@@ -275,15 +292,16 @@ class CurlClient final : public WsClient {
       const std::string_view code = CodeOf(result, transfer);
       status = FaultStatus({CategoryOf(code), std::string(code), absl::ZeroDuration()}, curl_easy_strerror(result));
     } else {
-      status = CheckAnswer(static_cast<int>(http_status), content_type == nullptr ? "" : content_type, transfer.retry_after, transfer.body,
-                           clock_.Now());
+      status = CheckAnswer(static_cast<int>(http_status), content_type == nullptr ? "" : content_type,
+                           transfer.retry_after, transfer.body, clock_.Now());
     }
     curl_slist_free_all(headers);
     {
       std::lock_guard lock(mutex_);
       idle_.push_back(handle);
     }
-    if (observer_) observer_(function, status.ok() ? std::string() : FaultOf(status).code, seconds, transfer.body.size());
+    if (observer_)
+      observer_(function, status.ok() ? std::string() : FaultOf(status).code, seconds, transfer.body.size());
     if (!status.ok()) return status;
     return std::move(transfer.body);
   }

@@ -3,10 +3,9 @@
 
 #include <functional>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
-
-#include <nlohmann/json_fwd.hpp>
 
 #include "absl/time/time.h"
 #include "moodle/domain/ws_fault.h"
@@ -25,10 +24,10 @@ struct WsOptions {
   absl::Duration stalled_after = absl::Seconds(30);  // under 100 B/s for this long ends the call
   int attempts = 3;                                  // of a read-only call
   absl::Duration first_backoff = absl::Milliseconds(500);
-  absl::Duration longest_wait = absl::Seconds(10);   // a longer Retry-After is handed to the caller instead of slept
+  absl::Duration longest_wait = absl::Seconds(10);  // a longer Retry-After is handed to the caller instead of slept
   double calls_per_second = 20;
   double burst = 40;
-  int breaker_failures = 5;                          // consecutive retryable faults that open the circuit
+  int breaker_failures = 5;  // consecutive retryable faults that open the circuit
   absl::Duration breaker_first = absl::Seconds(15);
   absl::Duration breaker_longest = absl::Minutes(5);
 };
@@ -40,8 +39,8 @@ using WsObserver = std::function<void(std::string_view function, std::string_vie
 class WsClient {
  public:
   virtual ~WsClient() = default;
-  // Reads: tried again with back-off and jitter when the fault allows it. `params` is a JSON object, flattened PHP style. Answers the
-  // JSON body. Faults are statuses of ws_fault.h.
+  // Reads: tried again with back-off and jitter when the fault allows it. `params` is a JSON object, flattened PHP
+  // style. Answers the JSON body. Faults are statuses of ws_fault.h.
   virtual absl::StatusOr<std::string> Read(std::string_view function, const nlohmann::json& params) = 0;
   // Writes: one attempt, as Moodle's writes are not idempotent. A fault of kRetry means the outcome is unknown.
   virtual absl::StatusOr<std::string> Write(std::string_view function, const nlohmann::json& params) = 0;

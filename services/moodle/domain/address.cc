@@ -26,7 +26,8 @@ bool IsPublicAddress(std::string_view bytes) {
   if (bytes.size() == 4) return IsPublicV4(bytes);
   if (bytes.size() != 16) return false;
   const auto at = [&](int i) { return static_cast<uint8_t>(bytes[i]); };
-  // Only 2000::/3 is global unicast; what embeds an IPv4 address outside it (::ffff:0:0/96, 64:ff9b::/96) counts as that address.
+  // Only 2000::/3 is global unicast; what embeds an IPv4 address outside it (::ffff:0:0/96, 64:ff9b::/96) counts as
+  // that address.
   static constexpr std::string_view kMapped("\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
   static constexpr std::string_view kNat64("\0\x64\xff\x9b\0\0\0\0\0\0\0\0", 12);
   if (bytes.substr(0, 12) == kMapped || bytes.substr(0, 12) == kNat64) return IsPublicV4(bytes.substr(12));

@@ -5,8 +5,8 @@
 
 namespace compagnon::moodle {
 
-// True when an IP address (4 or 16 bytes, network order) is routed on the public Internet: not private, loopback, link-local,
-// multicast or reserved (RFC 6890), and no such IPv4 address inside an IPv6 one.
+// True when an IP address (4 or 16 bytes, network order) is routed on the public Internet: not private, loopback,
+// link-local, multicast or reserved (RFC 6890), and no such IPv4 address inside an IPv6 one.
 bool IsPublicAddress(std::string_view bytes);
 
 }  // namespace compagnon::moodle

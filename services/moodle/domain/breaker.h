@@ -7,12 +7,13 @@
 
 namespace compagnon::moodle {
 
-// Circuit breaker of one site: after `failures` retryable faults in a row calls are refused for a while that doubles from `first` to
-// `longest`; then one probe goes through. Not thread-safe; time is given.
+// Circuit breaker of one site: after `failures` retryable faults in a row calls are refused for a while that doubles
+// from `first` to `longest`; then one probe goes through. Not thread-safe; time is given.
 class Breaker {
  public:
   enum class State { kClosed, kOpen, kHalfOpen };
-  Breaker(int failures, absl::Duration first, absl::Duration longest) : failures_(failures), first_(first), longest_(longest) {}
+  Breaker(int failures, absl::Duration first, absl::Duration longest)
+      : failures_(failures), first_(first), longest_(longest) {}
 
   // Zero: go ahead (in half-open state, this caller is the probe). Else: how long to stay away.
   absl::Duration Ask(absl::Time now) {
@@ -67,7 +68,9 @@ class TokenBucket {
   TokenBucket(double per_second, double burst) : per_second_(per_second), burst_(burst), level_(burst) {}
   // Takes one token; answers how long to wait before using it.
   absl::Duration Take(absl::Time now) {
-    if (last_ != absl::InfinitePast()) level_ = std::min(burst_, level_ + absl::ToDoubleSeconds(std::max(now - last_, absl::ZeroDuration())) * per_second_);
+    if (last_ != absl::InfinitePast())
+      level_ =
+          std::min(burst_, level_ + absl::ToDoubleSeconds(std::max(now - last_, absl::ZeroDuration())) * per_second_);
     last_ = now;
     level_ -= 1;
     return level_ >= 0 ? absl::ZeroDuration() : absl::Seconds(-level_ / per_second_);

@@ -2,14 +2,12 @@
 #define COMPAGNON_MOODLE_DOMAIN_BRIDGE_H_
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "moodle/domain/moodle_event.h"
-#include "platform/base/status.h"
 
 // Answers of local_compagnon, protocol 1 (proto/bridge/). Unknown fields are ignored everywhere.
 namespace compagnon::moodle {
@@ -38,15 +36,16 @@ struct PullPage {
   std::vector<MoodleEvent> events;  // ascending by seq, each once, all > after
   std::vector<RejectedRow> rejected;
   std::vector<std::pair<int64_t, int64_t>> missing;  // [from, to] of seq that the page should have held: an incident
-  int64_t lines = 0;       // on the page
-  int64_t duplicates = 0;  // lines with a seq met before
-  int64_t repaired = 0;    // bytes that were no UTF-8, replaced by U+FFFD
-  int64_t next = 0;        // the cursor after this page
+  int64_t lines = 0;                                 // on the page
+  int64_t duplicates = 0;                            // lines with a seq met before
+  int64_t repaired = 0;                              // bytes that were no UTF-8, replaced by U+FFFD
+  int64_t next = 0;                                  // the cursor after this page
 };
 
 struct BridgeStatus {
   std::string site, epoch, fingerprint, plugin_version, release, db_family;
-  int64_t protocol = 0, latest = 0, oldest = 0, unnumbered = 0, depth = 0, oldest_unsent_us = 0, faults = 0, log_rows_per_day = 0, bytes = 0, ceiling_bytes = 0;
+  int64_t protocol = 0, latest = 0, oldest = 0, unnumbered = 0, depth = 0, oldest_unsent_us = 0, faults = 0,
+          log_rows_per_day = 0, bytes = 0, ceiling_bytes = 0;
   std::vector<DayCount> counts;
   std::vector<std::string> subscribers, warnings;
 };
@@ -58,27 +57,6 @@ struct ExportPage {
   std::vector<std::string> rows;  // the states, JSON objects
   int64_t rejected = 0;           // lines that are no state
 };
-
-// Keeps its buffers from one answer to the next; one per thread.
-class BridgeParser {
- public:
-  BridgeParser();
-  ~BridgeParser();
-  // `after` is the cursor the page was asked for. `keep_raw`: events carry their line for the full publication.
-  // InvalidArgument when the answer as a whole is unreadable ("not_json") or not of this protocol ("protocol"); a bad line never is.
-  absl::StatusOr<PullPage> Pull(std::string body, int64_t after, bool keep_raw);
-  absl::StatusOr<BridgeStatus> Status(std::string body);
-  absl::StatusOr<ExportPage> Export(std::string body);
-  // Highest seq the plugin has noted for us.
-  absl::StatusOr<int64_t> Ack(std::string body);
-
- private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
-};
-
-// Lines over this are set aside unread: the plugin replaces states over 256 KiB.
-constexpr size_t kMaxRowBytes = size_t{1} << 20;
 
 }  // namespace compagnon::moodle
 

@@ -26,10 +26,12 @@ std::string_view Other(const MoodleEvent& event, std::string_view key) {
   return found == event.other.end() ? std::string_view() : std::string_view(found->second);
 }
 
-// What is no identifier becomes "_" as a whole: the key travels outside the message, where nobody looks for a name or an address.
+// What is no identifier becomes "_" as a whole: the key travels outside the message, where nobody looks for a name or
+// an address.
 void AppendSegment(std::string& out, std::string_view text) {
   bool identifier = !text.empty() && text.size() <= 60;
-  for (char c : text) identifier = identifier && ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-');
+  for (char c : text)
+    identifier = identifier && ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-');
   out.push_back('.');
   out.append(identifier ? text : std::string_view("_"));
 }
@@ -49,7 +51,8 @@ bool IsEventName(std::string_view name) {
   return true;
 }
 
-std::string RoutingKey(std::string_view site, std::string_view component, std::string_view target, std::string_view action) {
+std::string RoutingKey(std::string_view site, std::string_view component, std::string_view target,
+                       std::string_view action) {
   std::string key = "moodle";
   AppendSegment(key, site);
   AppendSegment(key, component);
@@ -93,7 +96,8 @@ std::optional<int64_t> ThousandthsOf(std::string_view decimal) {
   }
   // PHP writes very large and very small floats with an exponent.
   double number = 0;
-  if (!absl::SimpleAtod(absl::string_view(decimal.data(), decimal.size()), &number) || !std::isfinite(number) || std::abs(number) > 1e12) {
+  if (!absl::SimpleAtod(absl::string_view(decimal.data(), decimal.size()), &number) || !std::isfinite(number) ||
+      std::abs(number) > 1e12) {
     return std::nullopt;
   }
   return std::llround(number * 1000);
@@ -142,7 +146,8 @@ std::optional<SlimActivity> ToSlim(const MoodleEvent& event) {
   } else if (event.name == "\\core\\event\\course_module_completion_updated") {
     int state = -1;
     const std::string_view text = Other(event, "completionstate");
-    if (absl::SimpleAtoi(absl::string_view(text.data(), text.size()), &state) && state >= 0 && state <= 3) slim.completion_state = state;
+    if (absl::SimpleAtoi(absl::string_view(text.data(), text.size()), &state) && state >= 0 && state <= 3)
+      slim.completion_state = state;
   }
   return slim;
 }

@@ -13,11 +13,11 @@ namespace compagnon::moodle {
 // Same numbers as compagnon.event.v1.Origin.
 enum class SlimOrigin { kUnspecified = 0, kWeb = 1, kWs = 2, kCli = 3, kRestore = 4 };
 
-// What leaves the moodle module of an event: no name, address, IP, text, and no Moodle user id once `user` and `related_user` have
-// been replaced by pseudonyms. Views point into the MoodleEvent.
+// What leaves the moodle module of an event: no name, address, IP, text, and no Moodle user id once `user` and
+// `related_user` have been replaced by pseudonyms. Views point into the MoodleEvent.
 struct SlimActivity {
   std::string_view name;
-  int64_t user = 0;          // Moodle ids, for the key table only
+  int64_t user = 0;  // Moodle ids, for the key table only
   int64_t related_user = 0;
   int64_t course = 0;
   char crud = 'r';
@@ -37,15 +37,16 @@ struct SlimActivity {
   bool clock_flagged = false;
 };
 
-// Nothing for events that no consumer of `events` may or needs to hear: grade_item_updated (user_graded carries the score), our own
-// web-service calls, the plugin's own messages.
+// Nothing for events that no consumer of `events` may or needs to hear: grade_item_updated (user_graded carries the
+// score), our own web-service calls, the plugin's own messages.
 std::optional<SlimActivity> ToSlim(const MoodleEvent& event);
 
 // "71.5" -> 71500, rounded half away from zero; nothing for what is no number or does not fit.
 std::optional<int64_t> ThousandthsOf(std::string_view decimal);
 
 // "moodle.<site>.<component>.<target>.<action>", a part that is not all of [a-z0-9_-] becomes "_".
-std::string RoutingKey(std::string_view site, std::string_view component, std::string_view target, std::string_view action);
+std::string RoutingKey(std::string_view site, std::string_view component, std::string_view target,
+                       std::string_view action);
 
 // True for a PHP class name with a leading backslash, at most 200 characters: what an eventname may be.
 bool IsEventName(std::string_view name);

@@ -9,7 +9,8 @@
 
 namespace compagnon::moodle {
 
-// Who can do something about a failed web-service call. Moodle answers nearly all of them with HTTP 200: `errorcode` decides.
+// Who can do something about a failed web-service call. Moodle answers nearly all of them with HTTP 200: `errorcode`
+// decides.
 enum class FaultCategory {
   kRetry,     // the site or the network: later, by itself
   kOperator,  // token, rights, settings, fingerprint: somebody must act
@@ -19,25 +20,22 @@ enum class FaultCategory {
 
 struct WsFault {
   FaultCategory category = FaultCategory::kRetry;
-  std::string code;                              // Moodle's errorcode, or one of ours: "timeout", "not_json", "circuit_open", ...
-  absl::Duration retry_after = absl::ZeroDuration();  // said by the server (Retry-After) or by the breaker; zero = not said
+  std::string code;  // Moodle's errorcode, or one of ours: "timeout", "not_json", "circuit_open", ...
+  absl::Duration retry_after =
+      absl::ZeroDuration();  // said by the server (Retry-After) or by the breaker; zero = not said
 };
 
-// Category of an errorcode, Moodle's or ours. An unknown one is kOperator: it is shown, tried again slowly, and stops nothing else.
+// Category of an errorcode, Moodle's or ours. An unknown one is kOperator: it is shown, tried again slowly, and stops
+// nothing else.
 FaultCategory CategoryOf(std::string_view code);
 // False when the code is in no table.
 bool IsKnownCode(std::string_view code);
 
-// A status that carries the fault: Unavailable (kRetry), FailedPrecondition (kOperator), InvalidArgument (kCaller), NotFound (kGone);
-// reason = the code. `detail` is for logs: never a token, never text from the site.
+// A status that carries the fault: Unavailable (kRetry), FailedPrecondition (kOperator), InvalidArgument (kCaller),
+// NotFound (kGone); reason = the code. `detail` is for logs: never a token, never text from the site.
 absl::Status FaultStatus(const WsFault& fault, std::string_view detail);
 // The fault of a status made by FaultStatus; of another one, {kRetry, its reason}.
 WsFault FaultOf(const absl::Status& status);
-
-// Reads a body that came with HTTP `http_status`. OK: the body is an answer (any JSON that is no exception). `retry_after` is the
-// header's value, seconds or an HTTP date, "" when absent.
-absl::Status CheckAnswer(int http_status, std::string_view content_type, std::string_view retry_after, std::string_view body,
-                         absl::Time now);
 
 // What an operator does about `code`, one French sentence; "" when nothing.
 std::string NextStep(std::string_view code);

@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "moodle/domain/redaction.h"
+#include "moodle/intake/redaction.h"
 #include "moodle/domain/slim.h"
 #include "moodle/store/coverage.h"
 #include "moodle/store/import_progress.h"

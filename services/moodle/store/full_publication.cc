@@ -9,7 +9,8 @@
 
 namespace compagnon::moodle {
 
-absl::Status PublishFull(store::Session& session, std::string_view site, std::string_view epoch, absl::Span<const MoodleEvent> events) {
+absl::Status PublishFull(store::Session& session, std::string_view site, std::string_view epoch,
+                         absl::Span<const MoodleEvent> events) {
   std::vector<bus::Message> messages;
   messages.reserve(events.size());
   for (const MoodleEvent& event : events) {

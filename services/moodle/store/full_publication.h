@@ -10,9 +10,10 @@
 
 namespace compagnon::moodle {
 
-// Adds the rows as they came (MoodleEvent::raw, after redaction at intake) to the outbox for the exchange `audit`, bound by audit alone.
-// Their id on the bus is (site, epoch, seq). Rows without raw bytes are left out.
-absl::Status PublishFull(store::Session& session, std::string_view site, std::string_view epoch, absl::Span<const MoodleEvent> events);
+// Adds the rows as they came (MoodleEvent::raw, after redaction at intake) to the outbox for the exchange `audit`,
+// bound by audit alone. Their id on the bus is (site, epoch, seq). Rows without raw bytes are left out.
+absl::Status PublishFull(store::Session& session, std::string_view site, std::string_view epoch,
+                         absl::Span<const MoodleEvent> events);
 
 }  // namespace compagnon::moodle
 

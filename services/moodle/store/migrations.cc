@@ -8,8 +8,8 @@
 namespace compagnon::moodle {
 namespace {
 
-// site_cursor holds the lease and what the lease protects in one row: the cursor moves WHERE term = the holder's, so that a poller that
-// was fenced out cannot move it, whatever it still believes.
+// site_cursor holds the lease and what the lease protects in one row: the cursor moves WHERE term = the holder's, so
+// that a poller that was fenced out cannot move it, whatever it still believes.
 constexpr std::string_view kFirst = R"(
 CREATE TABLE site (
   code text PRIMARY KEY, title text NOT NULL, url text NOT NULL, time_zone text NOT NULL, token bytea NOT NULL,
@@ -77,7 +77,8 @@ const std::string& SqliteText() {
 }  // namespace
 
 absl::Span<const store::Migration> MoodleMigrations() {
-  static const auto* migrations = new std::array<store::Migration, 1>{store::Migration{1, "sites, cursors, keys, publication", kFirst, SqliteText()}};
+  static const auto* migrations = new std::array<store::Migration, 1>{
+      store::Migration{1, "sites, cursors, keys, publication", kFirst, SqliteText()}};
   return *migrations;
 }
 

@@ -7,8 +7,8 @@
 
 namespace compagnon::moodle {
 
-// Component "moodle": sites, cursors, key table, publication, coverage, passes. The directory keeps a component of its own,
-// "moodle_directory" (directory_migrations.h).
+// Component "moodle": sites, cursors, key table, publication, coverage, passes. The directory keeps a component of its
+// own, "moodle_directory" (directory_migrations.h).
 absl::Span<const store::Migration> MoodleMigrations();
 
 // Brings every component of moodle's database up, the outbox first.

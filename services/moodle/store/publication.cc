@@ -22,21 +22,30 @@ constexpr size_t kIdsPerStatement = 5000;
 
 std::string_view StateName(const SlimEvent& event) {
   switch (event.body_case()) {
-    case SlimEvent::kCourse: return "course";
-    case SlimEvent::kEnrolment: return "enrolment";
-    case SlimEvent::kCoverage: return "coverage";
-    case SlimEvent::kCompleteness: return "completeness";
-    default: return "";
+    case SlimEvent::kCourse:
+      return "course";
+    case SlimEvent::kEnrolment:
+      return "enrolment";
+    case SlimEvent::kCoverage:
+      return "coverage";
+    case SlimEvent::kCompleteness:
+      return "completeness";
+    default:
+      return "";
   }
 }
 
 // Gives out `count` positions; answers the first. Locks the counter's row until the transaction ends.
 absl::StatusOr<int64_t> TakePositions(store::Session& session, std::string_view site, int64_t count) {
   const store::Value code{std::string(site)};
-  ASSIGN_OR_RETURN(int64_t changed, session.Execute("UPDATE slim_stream SET pos = pos + :p2 WHERE site = :p1", {{code, count}}));
+  ASSIGN_OR_RETURN(int64_t changed,
+                   session.Execute("UPDATE slim_stream SET pos = pos + :p2 WHERE site = :p1", {{code, count}}));
   if (changed == 0) {
-    RETURN_IF_ERROR(session.Execute("INSERT INTO slim_stream (site, pos) VALUES (:p1, 0) ON CONFLICT (site) DO NOTHING", {{code}}).status());
-    ASSIGN_OR_RETURN(changed, session.Execute("UPDATE slim_stream SET pos = pos + :p2 WHERE site = :p1", {{code, count}}));
+    RETURN_IF_ERROR(
+        session.Execute("INSERT INTO slim_stream (site, pos) VALUES (:p1, 0) ON CONFLICT (site) DO NOTHING", {{code}})
+            .status());
+    ASSIGN_OR_RETURN(changed,
+                     session.Execute("UPDATE slim_stream SET pos = pos + :p2 WHERE site = :p1", {{code, count}}));
     if (changed != 1) return absl::InternalError("slim_stream: no counter");
   }
   int64_t last = 0;
@@ -47,11 +56,13 @@ absl::StatusOr<int64_t> TakePositions(store::Session& session, std::string_view 
   return last - count + 1;
 }
 
-// "\core\event\course_viewed" of component core -> key parts. A slim event carries no component, so they come from its name:
+// "\core\event\course_viewed" of component core -> key parts. A slim event carries no component, so they come from its
+// name:
 // \<component>\event\<target>_<action>; Moodle's own rule of naming.
 std::string ActivityKey(std::string_view site, std::string_view name) {
   const size_t component_end = name.find('\\', 1);
-  const std::string_view component = name.substr(1, component_end == std::string_view::npos ? std::string_view::npos : component_end - 1);
+  const std::string_view component =
+      name.substr(1, component_end == std::string_view::npos ? std::string_view::npos : component_end - 1);
   std::string_view last = name.substr(name.rfind('\\') + 1);
   const size_t action_at = last.rfind('_');
   const std::string_view target = action_at == std::string_view::npos ? last : last.substr(0, action_at);
@@ -79,7 +90,8 @@ bus::Message MessageOf(std::string_view site, const SlimEvent& event, std::strin
 }
 
 // `first_pos` not 0: positions of the site's stream are given from there instead of taken.
-absl::Status Publish(store::Session& session, std::string_view site, absl::Span<SlimEvent> events, std::vector<std::string> keys, int64_t first_pos = 0) {
+absl::Status Publish(store::Session& session, std::string_view site, absl::Span<SlimEvent> events,
+                     std::vector<std::string> keys, int64_t first_pos = 0) {
   if (events.empty()) return absl::OkStatus();
   int64_t live = 0;
   for (const SlimEvent& event : events) live += event.stream().empty() || event.stream() == kSiteStream ? 1 : 0;
@@ -104,7 +116,8 @@ struct Prepared {
   std::vector<std::string> keys;
 };
 
-absl::StatusOr<Prepared> Prepare(store::Session& session, std::string_view site, std::string_view stream, absl::Span<const MoodleEvent> events) {
+absl::StatusOr<Prepared> Prepare(store::Session& session, std::string_view site, std::string_view stream,
+                                 absl::Span<const MoodleEvent> events) {
   Prepared out;
   std::vector<SlimActivity> kept;
   std::vector<const MoodleEvent*> sources;
@@ -157,7 +170,8 @@ absl::StatusOr<Prepared> Prepare(store::Session& session, std::string_view site,
 
 }  // namespace
 
-absl::StatusOr<std::vector<int64_t>> PseudonymsOf(store::Session& session, std::string_view site, absl::Span<const int64_t> users) {
+absl::StatusOr<std::vector<int64_t>> PseudonymsOf(store::Session& session, std::string_view site,
+                                                  absl::Span<const int64_t> users) {
   std::vector<int64_t> wanted(users.begin(), users.end());
   std::sort(wanted.begin(), wanted.end());
   wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
@@ -171,7 +185,8 @@ absl::StatusOr<std::vector<int64_t>> PseudonymsOf(store::Session& session, std::
     if (round > 5) return absl::InternalError("person_key: pseudonyms cannot be made");
     for (size_t from = 0; from < wanted.size(); from += kIdsPerStatement) {
       std::string sql = "SELECT moodle_user, pseudonym FROM person_key WHERE site = :p1 AND moodle_user IN (";
-      for (size_t i = from; i < std::min(wanted.size(), from + kIdsPerStatement); ++i) absl::StrAppend(&sql, i == from ? "" : ",", wanted[i]);
+      for (size_t i = from; i < std::min(wanted.size(), from + kIdsPerStatement); ++i)
+        absl::StrAppend(&sql, i == from ? "" : ",", wanted[i]);
       sql.push_back(')');
       RETURN_IF_ERROR(session.Query(sql, {{code}}, [&](const store::Row& row) {
         known.insert_or_assign(row.Int(0), row.Int(1));
@@ -179,10 +194,11 @@ absl::StatusOr<std::vector<int64_t>> PseudonymsOf(store::Session& session, std::
       }));
     }
     std::erase_if(wanted, [&](int64_t user) { return known.contains(user); });
-    // In ascending order, so that two transactions that meet the same people lock them in the same order. What another one inserted
-    // meanwhile is left alone and read in the next round.
+    // In ascending order, so that two transactions that meet the same people lock them in the same order. What another
+    // one inserted meanwhile is left alone and read in the next round.
     for (size_t from = 0; from < wanted.size(); from += kIdsPerStatement) {
-      std::string sql = "INSERT INTO person_key (site, moodle_user, pseudonym) SELECT :p1, column1, column2 FROM (VALUES ";
+      std::string sql =
+          "INSERT INTO person_key (site, moodle_user, pseudonym) SELECT :p1, column1, column2 FROM (VALUES ";
       for (size_t i = from; i < std::min(wanted.size(), from + kIdsPerStatement); ++i) {
         absl::StrAppend(&sql, i == from ? "(" : ",(", wanted[i], ",", RandomPositiveInt64(), ")");
       }
@@ -201,17 +217,19 @@ absl::Status PublishSlim(store::Session& session, std::string_view site, absl::S
   return Publish(session, site, events, {});
 }
 
-absl::StatusOr<int64_t> PublishEvents(store::Session& session, std::string_view site, std::string_view stream, absl::Span<const MoodleEvent> events) {
+absl::StatusOr<int64_t> PublishEvents(store::Session& session, std::string_view site, std::string_view stream,
+                                      absl::Span<const MoodleEvent> events) {
   ASSIGN_OR_RETURN(Prepared prepared, Prepare(session, site, stream, events));
   RETURN_IF_ERROR(Publish(session, site, absl::MakeSpan(prepared.events), std::move(prepared.keys)));
   return static_cast<int64_t>(prepared.events.size());
 }
 
-absl::StatusOr<int64_t> RepublishEvents(store::Session& session, std::string_view site, int64_t first_pos, int64_t expected,
-                                        absl::Span<const MoodleEvent> events) {
+absl::StatusOr<int64_t> RepublishEvents(store::Session& session, std::string_view site, int64_t first_pos,
+                                        int64_t expected, absl::Span<const MoodleEvent> events) {
   ASSIGN_OR_RETURN(Prepared prepared, Prepare(session, site, kSiteStream, events));
   const int64_t made = static_cast<int64_t>(prepared.events.size());
-  if (made == expected) RETURN_IF_ERROR(Publish(session, site, absl::MakeSpan(prepared.events), std::move(prepared.keys), first_pos));
+  if (made == expected)
+    RETURN_IF_ERROR(Publish(session, site, absl::MakeSpan(prepared.events), std::move(prepared.keys), first_pos));
   return made;
 }
 
@@ -221,12 +239,13 @@ absl::Status FillPositions(store::Session& session, std::string_view site, int64
   filler.set_occurred_us(now_us);
   filler.set_recorded_us(now_us);
   filler.mutable_completeness();
-  RETURN_IF_ERROR(session.Query("SELECT day, pulled, counted FROM completeness WHERE site = :p1 ORDER BY day LIMIT 1", {{std::string(site)}}, [&](const store::Row& row) {
-    filler.mutable_completeness()->set_day(static_cast<int32_t>(row.Int(0)));
-    filler.mutable_completeness()->set_pulled(row.Int(1));
-    filler.mutable_completeness()->set_counted(row.Int(2));
-    return absl::OkStatus();
-  }));
+  RETURN_IF_ERROR(session.Query("SELECT day, pulled, counted FROM completeness WHERE site = :p1 ORDER BY day LIMIT 1",
+                                {{std::string(site)}}, [&](const store::Row& row) {
+                                  filler.mutable_completeness()->set_day(static_cast<int32_t>(row.Int(0)));
+                                  filler.mutable_completeness()->set_pulled(row.Int(1));
+                                  filler.mutable_completeness()->set_counted(row.Int(2));
+                                  return absl::OkStatus();
+                                }));
   std::vector<SlimEvent> events(static_cast<size_t>(to - from + 1), filler);
   return Publish(session, site, absl::MakeSpan(events), {}, from);
 }
@@ -234,17 +253,20 @@ absl::Status FillPositions(store::Session& session, std::string_view site, int64
 absl::StatusOr<bool> PublishCompleteness(store::Session& session, std::string_view site, int64_t now_us) {
   const store::Value code{std::string(site)};
   std::vector<SlimEvent> states;
-  RETURN_IF_ERROR(session.Query("SELECT day, pulled, counted FROM completeness WHERE site = :p1 AND published = 0 ORDER BY day", {{code}}, [&](const store::Row& row) {
-    SlimEvent& event = states.emplace_back();
-    event.set_occurred_us(now_us);
-    event.set_recorded_us(now_us);
-    event.mutable_completeness()->set_day(static_cast<int32_t>(row.Int(0)));
-    event.mutable_completeness()->set_pulled(row.Int(1));
-    event.mutable_completeness()->set_counted(row.Int(2));
-    return absl::OkStatus();
-  }));
+  RETURN_IF_ERROR(
+      session.Query("SELECT day, pulled, counted FROM completeness WHERE site = :p1 AND published = 0 ORDER BY day",
+                    {{code}}, [&](const store::Row& row) {
+                      SlimEvent& event = states.emplace_back();
+                      event.set_occurred_us(now_us);
+                      event.set_recorded_us(now_us);
+                      event.mutable_completeness()->set_day(static_cast<int32_t>(row.Int(0)));
+                      event.mutable_completeness()->set_pulled(row.Int(1));
+                      event.mutable_completeness()->set_counted(row.Int(2));
+                      return absl::OkStatus();
+                    }));
   if (states.empty()) return false;
-  RETURN_IF_ERROR(session.Execute("UPDATE completeness SET published = 1 WHERE site = :p1 AND published = 0", {{code}}).status());
+  RETURN_IF_ERROR(
+      session.Execute("UPDATE completeness SET published = 1 WHERE site = :p1 AND published = 0", {{code}}).status());
   RETURN_IF_ERROR(PublishSlim(session, site, absl::MakeSpan(states)));
   return true;
 }

@@ -20,27 +20,30 @@ namespace compagnon::moodle {
 
 // Pseudonyms of a site's users (table person_key). Positive random int64, made at first sight, unique per suite.
 // Works inside the caller's transaction; answers in the order asked; user 0 gives 0. Bulk: one round trip per call.
-absl::StatusOr<std::vector<int64_t>> PseudonymsOf(store::Session& session, std::string_view site, absl::Span<const int64_t> users);
+absl::StatusOr<std::vector<int64_t>> PseudonymsOf(store::Session& session, std::string_view site,
+                                                  absl::Span<const int64_t> users);
 
-// Adds events to the outbox as slim messages. Events whose stream is "site" get their pos here (dense from 1 per site, counter row
-// locked until the transaction ends, so that pos order is commit order); a log stream's events bring their pos. Fills site, stream ids,
-// routing key, CloudEvents attributes. Body, occurred, recorded are the caller's.
+// Adds events to the outbox as slim messages. Events whose stream is "site" get their pos here (dense from 1 per site,
+// counter row locked until the transaction ends, so that pos order is commit order); a log stream's events bring their
+// pos. Fills site, stream ids, routing key, CloudEvents attributes. Body, occurred, recorded are the caller's.
 absl::Status PublishSlim(store::Session& session, std::string_view site, absl::Span<event::v1::SlimEvent> events);
 
-// Filters, pseudonymises and publishes Moodle events (domain/slim.h) in `stream`: "site", or "log/<name>" with pos = event.seq. Answers
-// how many were published. Bulk: a handful of statements for any number of events. Redaction at intake is the caller's, before.
+// Filters, pseudonymises and publishes Moodle events (domain/slim.h) in `stream`: "site", or "log/<name>" with pos =
+// event.seq. Answers how many were published. Bulk: a handful of statements for any number of events. Redaction at
+// intake is the caller's, before.
 absl::StatusOr<int64_t> PublishEvents(store::Session& session, std::string_view site, std::string_view stream,
                                       absl::Span<const MoodleEvent> events);
 
-// Adds to the outbox again what PublishEvents made of `events` at first: the positions from `first_pos` on, none taken anew. Answers how
-// many it would publish; nothing is added unless that is `expected`.
-absl::StatusOr<int64_t> RepublishEvents(store::Session& session, std::string_view site, int64_t first_pos, int64_t expected,
-                                        absl::Span<const MoodleEvent> events);
-// Fills the positions [from, to] with a CompletenessState that is true and old: states published there were replaced since, and a
-// consumer applies a state only over an older one.
+// Adds to the outbox again what PublishEvents made of `events` at first: the positions from `first_pos` on, none taken
+// anew. Answers how many it would publish; nothing is added unless that is `expected`.
+absl::StatusOr<int64_t> RepublishEvents(store::Session& session, std::string_view site, int64_t first_pos,
+                                        int64_t expected, absl::Span<const MoodleEvent> events);
+// Fills the positions [from, to] with a CompletenessState that is true and old: states published there were replaced
+// since, and a consumer applies a state only over an older one.
 absl::Status FillPositions(store::Session& session, std::string_view site, int64_t from, int64_t to, int64_t now_us);
 
-// Highest pos given out in the site's stream "site", 0 when none; the counter row stays locked until the transaction ends.
+// Highest pos given out in the site's stream "site", 0 when none; the counter row stays locked until the transaction
+// ends.
 absl::StatusOr<int64_t> LastSitePos(store::Session& session, std::string_view site);
 
 }  // namespace compagnon::moodle

@@ -56,20 +56,23 @@ absl::StatusOr<std::vector<SiteRecord>> ListSites(store::Session& session, std::
 // NotFound "site_not_found".
 absl::StatusOr<SiteRecord> GetSite(store::Session& session, std::string_view code);
 
-// Takes the site's lease for `holder` until `until_us`, with a new term, when it is free or has run out; renews it when `holder` has it.
-// Answers the cursor under that lease; nothing when another holds it.
-absl::StatusOr<std::optional<SiteCursor>> TakeLease(store::Session& session, std::string_view site, std::string_view holder, int64_t now_us, int64_t until_us);
+// Takes the site's lease for `holder` until `until_us`, with a new term, when it is free or has run out; renews it when
+// `holder` has it. Answers the cursor under that lease; nothing when another holds it.
+absl::StatusOr<std::optional<SiteCursor>> TakeLease(store::Session& session, std::string_view site,
+                                                    std::string_view holder, int64_t now_us, int64_t until_us);
 absl::Status DropLease(store::Session& session, std::string_view site, std::string_view holder, int64_t term);
 
-// Moves the cursor. FailedPrecondition "fenced" when the term is no longer the holder's or the cursor is not where it was: the whole
-// transaction must be given up.
+// Moves the cursor. FailedPrecondition "fenced" when the term is no longer the holder's or the cursor is not where it
+// was: the whole transaction must be given up.
 absl::Status MoveCursor(store::Session& session, std::string_view site, const SiteCursor& from, const SiteCursor& to);
 absl::Status NoteAck(store::Session& session, std::string_view site, int64_t term, int64_t acked);
 
 // The operator's decisions. They take the lease away (a new term), so that no holder goes on with what it believed.
 absl::Status AcceptFingerprint(store::Session& session, std::string_view site);  // the one seen last
-absl::Status StartNewEpoch(store::Session& session, std::string_view site, int64_t now_us);  // reads from the start of the plugin's epoch, queues a full pass
-absl::Status CutLink(store::Session& session, std::string_view site, int64_t now_us);        // address and token go; the site is filled from files from now on
+absl::Status StartNewEpoch(store::Session& session, std::string_view site,
+                           int64_t now_us);  // reads from the start of the plugin's epoch, queues a full pass
+absl::Status CutLink(store::Session& session, std::string_view site,
+                     int64_t now_us);  // address and token go; the site is filled from files from now on
 
 absl::Status PutHealth(store::Session& session, std::string_view site, const SiteHealth& health);
 
@@ -86,12 +89,14 @@ struct SlimPage {
 };
 absl::Status AddSlimPage(store::Session& session, std::string_view site, const SlimPage& page);
 // By position. `epoch` "" = every epoch.
-absl::StatusOr<std::vector<SlimPage>> SlimPages(store::Session& session, std::string_view site, std::string_view epoch, int64_t recorded_from_us);
+absl::StatusOr<std::vector<SlimPage>> SlimPages(store::Session& session, std::string_view site, std::string_view epoch,
+                                                int64_t recorded_from_us);
 
-absl::Status AddRejected(store::Session& session, std::string_view site, std::string_view epoch, absl::Span<const RejectedRow> rows, int64_t now_us);
+absl::Status AddRejected(store::Session& session, std::string_view site, std::string_view epoch,
+                         absl::Span<const RejectedRow> rows, int64_t now_us);
 // kind: "missing_seq", "gap", "cursorreset", "fingerprint_changed", "epoch_changed", "mass_delete_guard", "faults".
-absl::Status AddIncident(store::Session& session, std::string_view site, std::string_view kind, std::string_view epoch, int64_t first_seq, int64_t last_seq,
-                         int64_t now_us);
+absl::Status AddIncident(store::Session& session, std::string_view site, std::string_view kind, std::string_view epoch,
+                         int64_t first_seq, int64_t last_seq, int64_t now_us);
 
 // A full export pass, or one of a course (course > 0). `kind` indexes ExportKinds().
 struct ExportPass {
@@ -102,10 +107,12 @@ struct ExportPass {
 // Kinds of a directory pass, in the order in which the directory needs them.
 absl::Span<const std::string_view> ExportKinds();
 // Queues a pass unless one of the same course waits that has not begun.
-absl::Status QueuePass(store::Session& session, std::string_view site, int64_t course, std::string_view reason, int64_t now_us);
+absl::Status QueuePass(store::Session& session, std::string_view site, int64_t course, std::string_view reason,
+                       int64_t now_us);
 // The pass in hand or next; nothing when none waits.
 absl::StatusOr<std::optional<ExportPass>> CurrentPass(store::Session& session, std::string_view site);
-absl::Status PutPass(store::Session& session, std::string_view site, const ExportPass& pass, std::string_view problem = "");
+absl::Status PutPass(store::Session& session, std::string_view site, const ExportPass& pass,
+                     std::string_view problem = "");
 // When the last full pass ended; 0 = never.
 absl::StatusOr<int64_t> LastFullPassEnd(store::Session& session, std::string_view site);
 

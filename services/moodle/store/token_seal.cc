@@ -50,7 +50,8 @@ absl::StatusOr<TokenSeal> TokenSeal::Open(const std::string& key_file, const std
   }
   ASSIGN_OR_RETURN(const std::string hex, ReadSecretFile(path));
   std::string key;
-  if (!HexDecode(hex, &key) || key.size() != 32) return absl::FailedPreconditionError(absl::StrCat(path, ": 64 hexadecimal digits are expected"));
+  if (!HexDecode(hex, &key) || key.size() != 32)
+    return absl::FailedPreconditionError(absl::StrCat(path, ": 64 hexadecimal digits are expected"));
   return TokenSeal(std::move(key));
 }
 
@@ -60,9 +61,11 @@ std::string TokenSeal::Seal(std::string_view site, std::string_view token) const
   out.replace(1, kNonce, RandomBytes(kNonce));
   const Context context(EVP_CIPHER_CTX_new(), &EVP_CIPHER_CTX_free);
   int n = 0;
-  const bool ok = EVP_EncryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, Bytes(std::string_view(key_)), Bytes(std::string_view(out)) + 1) == 1 &&
+  const bool ok = EVP_EncryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, Bytes(std::string_view(key_)),
+                                     Bytes(std::string_view(out)) + 1) == 1 &&
                   EVP_EncryptUpdate(context.get(), nullptr, &n, Bytes(site), static_cast<int>(site.size())) == 1 &&
-                  EVP_EncryptUpdate(context.get(), Bytes(out) + 1 + kNonce, &n, Bytes(token), static_cast<int>(token.size())) == 1 &&
+                  EVP_EncryptUpdate(context.get(), Bytes(out) + 1 + kNonce, &n, Bytes(token),
+                                    static_cast<int>(token.size())) == 1 &&
                   EVP_EncryptFinal_ex(context.get(), Bytes(out) + 1 + kNonce + n, &n) == 1 &&
                   EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, kTag, Bytes(out) + out.size() - kTag) == 1;
   if (!ok) Die("AES-256-GCM is not available");
@@ -77,11 +80,13 @@ absl::StatusOr<std::string> TokenSeal::Unseal(std::string_view site, std::string
   std::string out(cipher.size() + 1, '\0');
   const Context context(EVP_CIPHER_CTX_new(), &EVP_CIPHER_CTX_free);
   int n = 0, last = 0;
-  const bool ok = EVP_DecryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, Bytes(std::string_view(key_)), Bytes(sealed) + 1) == 1 &&
-                  EVP_DecryptUpdate(context.get(), nullptr, &n, Bytes(site), static_cast<int>(site.size())) == 1 &&
-                  EVP_DecryptUpdate(context.get(), Bytes(out), &n, Bytes(cipher), static_cast<int>(cipher.size())) == 1 &&
-                  EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, kTag, Bytes(tag)) == 1 &&
-                  EVP_DecryptFinal_ex(context.get(), Bytes(out) + n, &last) == 1;
+  const bool ok =
+      EVP_DecryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, Bytes(std::string_view(key_)), Bytes(sealed) + 1) ==
+          1 &&
+      EVP_DecryptUpdate(context.get(), nullptr, &n, Bytes(site), static_cast<int>(site.size())) == 1 &&
+      EVP_DecryptUpdate(context.get(), Bytes(out), &n, Bytes(cipher), static_cast<int>(cipher.size())) == 1 &&
+      EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, kTag, Bytes(tag)) == 1 &&
+      EVP_DecryptFinal_ex(context.get(), Bytes(out) + n, &last) == 1;
   if (!ok) return lost;
   out.resize(static_cast<size_t>(n + last));
   return out;

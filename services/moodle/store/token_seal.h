@@ -8,8 +8,9 @@
 
 namespace compagnon::moodle {
 
-// Seals web-service tokens with AES-256-GCM (NIST SP 800-38D): version byte, 12-byte random nonce, ciphertext, 16-byte tag. The site's
-// code is authenticated with it, so that a sealed token moved to another site's row does not open. Thread-safe.
+// Seals web-service tokens with AES-256-GCM (NIST SP 800-38D): version byte, 12-byte random nonce, ciphertext, 16-byte
+// tag. The site's code is authenticated with it, so that a sealed token moved to another site's row does not open.
+// Thread-safe.
 class TokenSeal {
  public:
   // `key_file`: 64 hexadecimal digits, mode 0600. "" = <data_dir>/moodle.key, made at first use.

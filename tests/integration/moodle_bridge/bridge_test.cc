@@ -1,10 +1,10 @@
-#include <catch2/catch.hpp>
-
 #include <unistd.h>
 
+#include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
 #include <thread>
@@ -21,8 +21,6 @@
 #include "moodle_double/server/moodle_double.h"
 #include "platform/base/ids.h"
 
-#include <nlohmann/json.hpp>
-
 // The poller over HTTP against the simulated Moodle, on real threads and a real store.
 namespace compagnon::moodle {
 namespace {
@@ -31,7 +29,8 @@ using moodle_double::DoubleOptions;
 using moodle_double::MoodleDouble;
 
 struct Suite {
-  Suite(compagnon::test::StoreBackend& backend, DoubleOptions options) : backend(backend), database(backend.database()) {
+  Suite(compagnon::test::StoreBackend& backend, DoubleOptions options)
+      : backend(backend), database(backend.database()) {
     REQUIRE(MigrateMoodle(database).ok());
     folder = ".run/tests/bridge-" + HexEncode(RandomBytes(6));
     std::filesystem::create_directories(folder);
@@ -44,8 +43,10 @@ struct Suite {
     for (const auto& site : options.sites) {
       const std::string token_file = folder + "/token";
       std::ofstream(token_file) << plugin->Token(site.code) << "\n";
-      std::filesystem::permissions(token_file, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
-      const absl::Status added = AddSite(cli, {site.code, site.title, plugin->Url(site.code), token_file, "Africa/Dakar"});
+      std::filesystem::permissions(token_file,
+                                   std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+      const absl::Status added =
+          AddSite(cli, {site.code, site.title, plugin->Url(site.code), token_file, "Africa/Dakar"});
       CAPTURE(added.ToString());
       REQUIRE(added.ok());
     }
@@ -82,7 +83,9 @@ struct Suite {
                 .ok());
     return record;
   }
-  nlohmann::json Double(const std::string& code) { return nlohmann::json::parse(plugin->site(code)->Describe(plugin->NowUs())); }
+  nlohmann::json Double(const std::string& code) {
+    return nlohmann::json::parse(plugin->site(code)->Describe(plugin->NowUs()));
+  }
   void Do(const std::string& action, const std::string& query) {
     const auto reply = plugin->Control(action, query);
     CAPTURE(action, query, reply.body);
@@ -125,14 +128,15 @@ struct Suite {
     int64_t rows = 0;
     REQUIRE(database
                 .Read([&](store::Session& s) {
-                  return s.Query("SELECT data FROM outbox WHERE exchange = 'events' AND source = :p1", {{"/sites/" + code}}, [&](const store::Row& row) {
-                    event::v1::SlimEvent e;
-                    REQUIRE(e.ParseFromString(row.BytesAt(0)));
-                    positions.insert(e.pos());
-                    ++rows;
-                    if (e.has_activity()) ++names[e.activity().name()];
-                    return absl::OkStatus();
-                  });
+                  return s.Query("SELECT data FROM outbox WHERE exchange = 'events' AND source = :p1",
+                                 {{"/sites/" + code}}, [&](const store::Row& row) {
+                                   event::v1::SlimEvent e;
+                                   REQUIRE(e.ParseFromString(row.BytesAt(0)));
+                                   positions.insert(e.pos());
+                                   ++rows;
+                                   if (e.has_activity()) ++names[e.activity().name()];
+                                   return absl::OkStatus();
+                                 });
                 })
                 .ok());
     CHECK(static_cast<int64_t>(positions.size()) == rows);
@@ -186,8 +190,8 @@ STORE_CONTRACT("everything a simulated Moodle wrote arrives once and completenes
 
 STORE_CONTRACT("rows of every kind of damage are set aside or kept and the stream goes on", "[bridge]") {
   Suite suite(backend, Small());
-  for (const char* kind : {"plain", "future", "late", "huge", "huge-state", "unknown", "string-ids", "no-name", "negative", "bad-json", "bad-utf8", "nul",
-                           "duplicate-uuid", "gap", "plain"}) {
+  for (const char* kind : {"plain", "future", "late", "huge", "huge-state", "unknown", "string-ids", "no-name",
+                           "negative", "bad-json", "bad-utf8", "nul", "duplicate-uuid", "gap", "plain"}) {
     suite.Do("row", absl::StrCat("kind=", kind));
   }
   for (const char* fault : {"bad-row", "no-seq", "duplicate-seq", "out-of-order", "cut-row", "bad-utf8", "bad-hash"}) {
@@ -206,7 +210,8 @@ STORE_CONTRACT("rows of every kind of damage are set aside or kept and the strea
   CHECK(suite.Count("SELECT count(*) FROM bridge_rejected WHERE reason = 'broken_json'") >= 1);
   CHECK(suite.Count("SELECT count(*) FROM incident WHERE kind = 'gap'") == 1);
   const int64_t rows = suite.Double("sn1")["rows"];
-  CHECK(suite.Count("SELECT sum(pulled) FROM completeness") + suite.Count("SELECT count(*) FROM bridge_rejected") == rows);
+  CHECK(suite.Count("SELECT sum(pulled) FROM completeness") + suite.Count("SELECT count(*) FROM bridge_rejected") ==
+        rows);
   CHECK(suite.Count("SELECT count(*) FROM incident WHERE kind = 'missing_seq'") == 0);
 }
 
@@ -222,8 +227,8 @@ STORE_CONTRACT("a missing seq is an incident and the rest arrives", "[bridge]") 
 
 STORE_CONTRACT("after every fault of the network and of the server the same events are there", "[bridge]") {
   Suite suite(backend, Small());
-  for (const char* fault : {"cut&amount=2000", "html", "empty", "bad-json", "closed", "error-database-down", "error-upgrade-running", "error-maintenance-admin-setting",
-                            "wrong-shape", "throttled"}) {
+  for (const char* fault : {"cut&amount=2000", "html", "empty", "bad-json", "closed", "error-database-down",
+                            "error-upgrade-running", "error-maintenance-admin-setting", "wrong-shape", "throttled"}) {
     suite.Do("fault", absl::StrCat("function=local_compagnon_pull_events&name=", fault));
   }
   suite.page_rows = 800;
@@ -281,7 +286,8 @@ STORE_CONTRACT("a copy is read no further and the original can be linked again",
   CHECK(suite.Record("sn1").config.sealed_token.empty());
   CHECK(suite.Record("sn1").health.link == Link::kFileOnly);
   suite.Do("fingerprint-back", "");
-  REQUIRE(AddSite(suite.cli, {"sn1", "Sénégal", suite.plugin->Url("sn1"), suite.folder + "/token", "Africa/Dakar"}).ok());
+  REQUIRE(
+      AddSite(suite.cli, {"sn1", "Sénégal", suite.plugin->Url("sn1"), suite.folder + "/token", "Africa/Dakar"}).ok());
   REQUIRE(suite.Eventually([&] { return suite.CaughtUp("sn1"); }));
   poller->Stop();
   CHECK(suite.Record("sn1").cursor.seq == seq + 20);
@@ -307,7 +313,8 @@ STORE_CONTRACT("a moved site goes on where it was and a restored backup begins a
   suite.Do("rows", "n=30");
   REQUIRE(ConfirmSite(suite.cli, "sn1", SiteDecision::kNewEpoch).ok());
   REQUIRE(suite.Eventually([&] { return suite.Record("sn1").cursor.epoch != first_epoch && suite.CaughtUp("sn1"); }));
-  REQUIRE(suite.Eventually([&] { return suite.Count("SELECT count(*) FROM export_pass WHERE reason = 'epoch' AND ended_us > 0") == 1; }));
+  REQUIRE(suite.Eventually(
+      [&] { return suite.Count("SELECT count(*) FROM export_pass WHERE reason = 'epoch' AND ended_us > 0") == 1; }));
   poller->Stop();
   const int64_t after = Suite::Sum(suite.CheckStream("sn1"));
   CHECK(after > before);
@@ -329,9 +336,13 @@ STORE_CONTRACT("site check says what works and the next step for what does not",
   CAPTURE(suite.said.str(), fine.ToString());
   CHECK(fine.ok());
   CHECK(suite.said.str().find("Tout est en ordre") != std::string::npos);
-  for (const auto& [fault, words] : std::vector<std::pair<std::string, std::string>>{
-           {"error-bad-token", "jeton"}, {"error-service-disabled", "service web"}, {"error-webservices-disabled", "Activez les services web"},
-           {"error-user-suspended", "suspendu"}, {"html", "URL"}, {"unavailable&amount=300", "maintenance"}}) {
+  for (const auto& [fault, words] :
+       std::vector<std::pair<std::string, std::string>>{{"error-bad-token", "jeton"},
+                                                        {"error-service-disabled", "service web"},
+                                                        {"error-webservices-disabled", "Activez les services web"},
+                                                        {"error-user-suspended", "suspendu"},
+                                                        {"html", "URL"},
+                                                        {"unavailable&amount=300", "maintenance"}}) {
     suite.said.str("");
     suite.Do("fault", "name=" + fault);
     CAPTURE(fault);
@@ -377,7 +388,8 @@ STORE_CONTRACT("a replay queues the same events at the same positions and adds n
   REQUIRE(replayed.ok());
   CHECK(stream() == first);
   CHECK(suite.Count("SELECT count(*) FROM outbox WHERE type = 'compagnon.enrolment.updated'") > 0);
-  CHECK(ReplaySite(suite.cli, {.to = "nowhere", .site = "sn1", .from = ""}).code() == absl::StatusCode::kInvalidArgument);
+  CHECK(ReplaySite(suite.cli, {.to = "nowhere", .site = "sn1", .from = ""}).code() ==
+        absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace

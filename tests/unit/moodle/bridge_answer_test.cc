@@ -1,6 +1,6 @@
 #include <catch2/catch.hpp>
 
-#include "moodle/domain/bridge.h"
+#include "moodle/intake/bridge_parser.h"
 #include "unit/moodle/bridge_row_text.h"
 
 namespace compagnon::moodle {
@@ -19,7 +19,8 @@ PullPage Parse(const std::string& lines, int64_t after, int64_t latest, bool kee
 
 TEST_CASE("a page of the bridge is read with ids as integers whether they came as numbers or as text") {
   auto row = Row(1);
-  row["other"] = {{"itemid", "117"}, {"overridden", false}, {"finalgrade", 71.5}, {"deep", {{"x", 1}}}, {"none", nullptr}};
+  row["other"] = {
+      {"itemid", "117"}, {"overridden", false}, {"finalgrade", 71.5}, {"deep", {{"x", 1}}}, {"none", nullptr}};
   row["realuserid"] = "2";
   row["state"] = {{"id", 4}};
   const PullPage page = Parse(Lines({row, Row(2)}), 0, 2, true);
@@ -121,9 +122,15 @@ TEST_CASE("a row of five megabytes is set aside and its neighbours are kept") {
 }
 
 TEST_CASE("fields of the wrong kind set their row aside") {
-  for (const auto& [field, value] : std::vector<std::pair<std::string, nlohmann::json>>{
-           {"eventname", "no leading backslash"}, {"eventname", "\\core\\event\\x y@example.org"}, {"userid", "12x"}, {"crud", "z"}, {"userid", {1}},
-           {"occurred", -5}, {"timecreated", "soon"}, {"contextlevel", -1}}) {
+  for (const auto& [field, value] :
+       std::vector<std::pair<std::string, nlohmann::json>>{{"eventname", "no leading backslash"},
+                                                           {"eventname", "\\core\\event\\x y@example.org"},
+                                                           {"userid", "12x"},
+                                                           {"crud", "z"},
+                                                           {"userid", {1}},
+                                                           {"occurred", -5},
+                                                           {"timecreated", "soon"},
+                                                           {"contextlevel", -1}}) {
     auto row = Row(1);
     row[field] = value;
     CAPTURE(field, value.dump());
@@ -162,7 +169,8 @@ TEST_CASE("one parser reads page after page") {
 
 TEST_CASE("an export page gives the states and counts lines that are none") {
   BridgeParser parser;
-  const auto page = parser.Export(R"({"protocol":1,"epoch":"e1","fingerprint":"f","kind":"users","as_of":12,"next":7,"done":0,"total":9,
+  const auto page = parser.Export(
+      R"({"protocol":1,"epoch":"e1","fingerprint":"f","kind":"users","as_of":12,"next":7,"done":0,"total":9,
       "rows":"{\"id\":6,\"state\":{\"id\":6,\"username\":\"l6\"}}\n{\"id\":7,\"state\":null}\nbad\n"})");
   REQUIRE(page.ok());
   CHECK(page->rows == std::vector<std::string>{R"({"id":6,"username":"l6"})"});
@@ -174,7 +182,8 @@ TEST_CASE("an export page gives the states and counts lines that are none") {
 
 TEST_CASE("the plugin's status is read with what it warns of") {
   BridgeParser parser;
-  const auto status = parser.Status(R"({"protocol":1,"site":"s","epoch":"e1","fingerprint":"f","pluginversion":2026112100,"release":"1.0","dbfamily":"postgres",
+  const auto status = parser.Status(
+      R"({"protocol":1,"site":"s","epoch":"e1","fingerprint":"f","pluginversion":2026112100,"release":"1.0","dbfamily":"postgres",
       "latest":5,"oldest":1,"unnumbered":2,"depth":3,"oldest_unsent":7,"faults":1,"counts":[{"day":"1970-01-02","rows":4},{"day":"no","rows":1}],
       "subscribers":[{"name":"compagnon","upto":2,"lastpull":1}],"warnings":[{"code":"one_ip"}],"novelty":[1]})");
   REQUIRE(status.ok());

@@ -1,10 +1,9 @@
 #ifndef COMPAGNON_TESTS_UNIT_MOODLE_BRIDGE_ROW_TEXT_H_
 #define COMPAGNON_TESTS_UNIT_MOODLE_BRIDGE_ROW_TEXT_H_
 
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 namespace compagnon::moodle::test {
 
@@ -48,9 +47,13 @@ inline std::string Lines(const std::vector<nlohmann::ordered_json>& rows) {
 inline const std::string kFingerprint(64, 'f');
 
 // An answer of local_compagnon_pull_events around `lines`.
-inline std::string PullAnswer(const std::string& lines, int64_t first, int64_t latest, const std::string& epoch = "e1") {
-  return nlohmann::json{{"protocol", 1},   {"site", "s"},     {"epoch", epoch}, {"fingerprint", kFingerprint}, {"first", first},
-                        {"latest", latest}, {"oldest", 1},     {"unnumbered", 0}, {"faults", 0},               {"counted", {{{"day", "2026-11-21"}, {"rows", latest}}}},
+inline std::string PullAnswer(const std::string& lines, int64_t first, int64_t latest,
+                              const std::string& epoch = "e1") {
+  return nlohmann::json{{"protocol", 1},  {"site", "s"},
+                        {"epoch", epoch}, {"fingerprint", kFingerprint},
+                        {"first", first}, {"latest", latest},
+                        {"oldest", 1},    {"unnumbered", 0},
+                        {"faults", 0},    {"counted", {{{"day", "2026-11-21"}, {"rows", latest}}}},
                         {"events", lines}}
       .dump(-1, ' ', false, nlohmann::json::error_handler_t::ignore);
 }

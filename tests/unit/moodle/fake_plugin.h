@@ -2,13 +2,12 @@
 #define COMPAGNON_TESTS_UNIT_MOODLE_FAKE_PLUGIN_H_
 
 #include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "moodle/api/ws_client.h"
 #include "unit/moodle/bridge_row_text.h"
-
-#include <nlohmann/json.hpp>
 
 namespace compagnon::moodle::test {
 
@@ -21,7 +20,7 @@ class FakePlugin final : public WsClient {
   int64_t unnumbered = 0;
   int64_t acked = 0;
   int pulls = 0, acks = 0, exports = 0;
-  std::vector<WsFault> faults;  // the next calls fail with these, first one first
+  std::vector<WsFault> faults;                                  // the next calls fail with these, first one first
   std::map<std::string, std::vector<std::string>> export_rows;  // kind -> states, ids ascending
   std::vector<std::string> exported;                            // "kind after_id courseid", in the order of calls
 
@@ -79,13 +78,16 @@ class FakePlugin final : public WsClient {
           ++taken;
         }
       }
-      return nlohmann::json{{"protocol", 1}, {"site", "s"}, {"epoch", epoch}, {"fingerprint", fingerprint}, {"kind", kind}, {"as_of", lines.size()},
-                            {"next", next}, {"done", done ? 1 : 0}, {"total", 0}, {"rows", rows}}
+      return nlohmann::json{{"protocol", 1}, {"site", "s"},           {"epoch", epoch}, {"fingerprint", fingerprint},
+                            {"kind", kind},  {"as_of", lines.size()}, {"next", next},   {"done", done ? 1 : 0},
+                            {"total", 0},    {"rows", rows}}
           .dump();
     }
     return FaultStatus({FaultCategory::kOperator, "missingfunction", {}}, "");
   }
-  absl::StatusOr<std::string> Write(std::string_view function, const nlohmann::json& params) override { return Read(function, params); }
+  absl::StatusOr<std::string> Write(std::string_view function, const nlohmann::json& params) override {
+    return Read(function, params);
+  }
   void Cancel() override {}
   std::string_view BreakerState() const override { return "closed"; }
 };

@@ -1,12 +1,12 @@
-#include <catch2/catch.hpp>
+#include "moodle/store/publication.h"
 
+#include <catch2/catch.hpp>
 #include <set>
 #include <thread>
 
 #include "backends/store_backend.h"
 #include "compagnon/event/v1/slim.pb.h"
 #include "moodle/store/migrations.h"
-#include "moodle/store/publication.h"
 #include "moodle/store/site_store.h"
 #include "moodle/store/token_seal.h"
 
@@ -64,7 +64,8 @@ STORE_CONTRACT("transactions that meet the same people at once agree on their ps
   for (int t = 1; t < 4; ++t) CHECK(seen[t] == seen[0]);
 }
 
-STORE_CONTRACT("positions are dense in the order of commits with several writers and given back by a rollback", "[publication]") {
+STORE_CONTRACT("positions are dense in the order of commits with several writers and given back by a rollback",
+               "[publication]") {
   store::Database& db = backend.database();
   REQUIRE(MigrateMoodle(db).ok());
   std::vector<std::thread> threads;
@@ -124,10 +125,11 @@ STORE_CONTRACT("events of a log keep the log's own numbers and take none of the 
   CHECK(last == 0);
   std::vector<std::string> said;
   REQUIRE(db.Read([&](store::Session& s) {
-              return s.Query("SELECT event_id, routing_key, source, type FROM outbox ORDER BY id", {}, [&](const store::Row& row) {
-                said.push_back(row.Text(0) + " " + row.Text(1) + " " + row.Text(2) + " " + row.Text(3));
-                return absl::OkStatus();
-              });
+              return s.Query("SELECT event_id, routing_key, source, type FROM outbox ORDER BY id", {},
+                             [&](const store::Row& row) {
+                               said.push_back(row.Text(0) + " " + row.Text(1) + " " + row.Text(2) + " " + row.Text(3));
+                               return absl::OkStatus();
+                             });
             }).ok());
   REQUIRE(said.size() == 2);
   CHECK(said[0] == "log/oulad/5 moodle.a.core.course.viewed /sites/a \\core\\event\\course_viewed");

@@ -1,13 +1,11 @@
 #include <catch2/catch.hpp>
-
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "moodle/domain/ws_fault.h"
-
-#include <nlohmann/json.hpp>
+#include "moodle/intake/ws_answer.h"
 
 namespace compagnon::moodle {
 namespace {
@@ -52,7 +50,8 @@ TEST_CASE("every recorded error of a real Moodle is known by its code") {
     const std::string body = response.is_string() ? response.get<std::string>() : response.dump();
     std::string retry_after;
     if (recording.contains("headers")) retry_after = recording["headers"].value("Retry-After", "");
-    const absl::Status status = CheckAnswer(recording.value("status", 200), "", retry_after, body, absl::FromUnixSeconds(1795282600));
+    const absl::Status status =
+        CheckAnswer(recording.value("status", 200), "", retry_after, body, absl::FromUnixSeconds(1795282600));
     CAPTURE(name, status.ToString());
     if (name.rfind("error-", 0) != 0) {
       CHECK((status.ok() || IsKnownCode(FaultOf(status).code)));
@@ -94,14 +93,17 @@ TEST_CASE("an answer with a byte that is no UTF-8 is left to its reader") {
 }
 
 TEST_CASE("an errorcode that is no identifier does not reach the logs as it came") {
-  const absl::Status status = CheckAnswer(200, "", "", R"({"exception":"x","errorcode":"Awa Diop <a@example.org>","message":"m"})", absl::Now());
+  const absl::Status status = CheckAnswer(
+      200, "", "", R"({"exception":"x","errorcode":"Awa Diop <a@example.org>","message":"m"})", absl::Now());
   CHECK(FaultOf(status).code == "AwaDiopaexampleorg");
   CHECK(std::string(status.message()).find('@') == std::string::npos);
 }
 
 TEST_CASE("every fault that an operator can mend says what to do next") {
-  for (const char* code : {"invalidtoken", "accessexception", "missingfunction", "nopermissions", "wsaccessusersuspended", "cursorreset", "fingerprint_changed",
-                           "epoch_changed", "webservices_disabled", "redirect_refused", "tls", "private_address", "http_404", "unknownsubscriber", "never_seen"}) {
+  for (const char* code :
+       {"invalidtoken", "accessexception", "missingfunction", "nopermissions", "wsaccessusersuspended", "cursorreset",
+        "fingerprint_changed", "epoch_changed", "webservices_disabled", "redirect_refused", "tls", "private_address",
+        "http_404", "unknownsubscriber", "never_seen"}) {
     CAPTURE(code);
     CHECK(CategoryOf(code) == FaultCategory::kOperator);
     CHECK_FALSE(NextStep(code).empty());

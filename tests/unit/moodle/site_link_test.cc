@@ -1,11 +1,11 @@
-#include <catch2/catch.hpp>
+#include "moodle/api/site_link.h"
 
+#include <catch2/catch.hpp>
 #include <set>
 
 #include "backends/store_backend.h"
 #include "compagnon/event/v1/full.pb.h"
 #include "compagnon/event/v1/slim.pb.h"
-#include "moodle/api/site_link.h"
 #include "moodle/store/coverage.h"
 #include "moodle/store/directory.h"
 #include "moodle/store/migrations.h"
@@ -31,7 +31,8 @@ class NotingDirectory final : public DirectoryWriter {
     for (const MoodleEvent& e : events) applied.push_back(e.seq);
     return absl::OkStatus();
   }
-  absl::Status ApplyExportPage(store::Session&, std::string_view, std::string_view kind, int64_t, int64_t, absl::Span<const std::string> rows) override {
+  absl::Status ApplyExportPage(store::Session&, std::string_view, std::string_view kind, int64_t, int64_t,
+                               absl::Span<const std::string> rows) override {
     pages.push_back(std::string(kind) + " " + std::to_string(rows.size()));
     return absl::OkStatus();
   }
@@ -55,7 +56,9 @@ struct Scene {
     options.holder = "one";
     options.pass_every = absl::Hours(1000);
   }
-  std::unique_ptr<SiteLink> Link() { return std::make_unique<SiteLink>(site, options, LinkEvents{}, plugin, database, directory, clock); }
+  std::unique_ptr<SiteLink> Link() {
+    return std::make_unique<SiteLink>(site, options, LinkEvents{}, plugin, database, directory, clock);
+  }
   SiteRecord Record() {
     SiteRecord record;
     REQUIRE(database
@@ -82,10 +85,11 @@ struct Scene {
     std::vector<event::v1::SlimEvent> out;
     REQUIRE(database
                 .Read([&](store::Session& s) {
-                  return s.Query("SELECT data FROM outbox WHERE exchange = :p1 ORDER BY id", {{exchange}}, [&](const store::Row& row) {
-                    REQUIRE(out.emplace_back().ParseFromString(row.BytesAt(0)));
-                    return absl::OkStatus();
-                  });
+                  return s.Query("SELECT data FROM outbox WHERE exchange = :p1 ORDER BY id", {{exchange}},
+                                 [&](const store::Row& row) {
+                                   REQUIRE(out.emplace_back().ParseFromString(row.BytesAt(0)));
+                                   return absl::OkStatus();
+                                 });
                 })
                 .ok());
     return out;
@@ -108,7 +112,8 @@ struct Scene {
   LinkOptions options;
 };
 
-STORE_CONTRACT("rows of the plugin come out as slim events with dense positions and are acknowledged after the commit", "[link]") {
+STORE_CONTRACT("rows of the plugin come out as slim events with dense positions and are acknowledged after the commit",
+               "[link]") {
   Scene scene(backend);
   scene.options.page_rows = 10;
   scene.plugin.AddViews(25);
@@ -273,7 +278,8 @@ STORE_CONTRACT("a changed fingerprint stops the reading until the operator says 
   CHECK(scene.Record().health.problem.empty());
 }
 
-STORE_CONTRACT("cursorreset is an incident and a confirmed new epoch is read from its start with a full pass", "[link]") {
+STORE_CONTRACT("cursorreset is an incident and a confirmed new epoch is read from its start with a full pass",
+               "[link]") {
   Scene scene(backend);
   scene.plugin.AddViews(6);
   auto link = scene.Link();
@@ -322,7 +328,8 @@ STORE_CONTRACT("an epoch that the plugin began without being asked stops the rea
   CHECK(scene.Record().cursor.epoch == "e1");
 }
 
-STORE_CONTRACT("the first contact fills the directory by a full pass and restored courses queue one of their own", "[link]") {
+STORE_CONTRACT("the first contact fills the directory by a full pass and restored courses queue one of their own",
+               "[link]") {
   Scene scene(backend);
   scene.options.export_rows = 2;
   for (int i = 1; i <= 5; ++i) scene.plugin.export_rows["users"].push_back("{\"id\":" + std::to_string(i) + "}");
@@ -372,20 +379,22 @@ STORE_CONTRACT("the guard against mass deletion is an incident and the pass goes
   scene.plugin.AddViews(1);
   auto link = scene.Link();
   scene.Run(*link);
-  CHECK(scene.Count("SELECT count(*) FROM incident WHERE kind = 'mass_delete_guard'") == static_cast<int64_t>(ExportKinds().size()));
+  CHECK(scene.Count("SELECT count(*) FROM incident WHERE kind = 'mass_delete_guard'") ==
+        static_cast<int64_t>(ExportKinds().size()));
   CHECK(scene.Record().cursor.seq == 1);
 }
 
 STORE_CONTRACT("missing and malformed rows are noted and never stop the stream", "[link]") {
   Scene scene(backend);
   scene.plugin.AddViews(2);
-  scene.plugin.lines.push_back("");                    // seq 3 never comes
+  scene.plugin.lines.push_back("");                      // seq 3 never comes
   scene.plugin.lines.push_back("{\"seq\":4,\"oops\":");  // seq 4 is broken
   scene.plugin.AddViews(2);
   auto link = scene.Link();
   scene.Run(*link);
   CHECK(scene.Record().cursor.seq == 6);
-  CHECK(scene.Count("SELECT count(*) FROM incident WHERE kind = 'missing_seq' AND first_seq = 3 AND last_seq = 3") == 1);
+  CHECK(scene.Count("SELECT count(*) FROM incident WHERE kind = 'missing_seq' AND first_seq = 3 AND last_seq = 3") ==
+        1);
   CHECK(scene.Count("SELECT count(*) FROM bridge_rejected WHERE seq = 4") == 1);
   CHECK(scene.Count("SELECT count(*) FROM outbox WHERE type = '\\core\\event\\course_viewed'") == 4);
 }
@@ -393,7 +402,9 @@ STORE_CONTRACT("missing and malformed rows are noted and never stop the stream",
 STORE_CONTRACT("a site that is down is said so and read again when it is back", "[link]") {
   Scene scene(backend);
   scene.plugin.AddViews(1);
-  scene.plugin.faults = {{FaultCategory::kRetry, "connect", {}}, {FaultCategory::kRetry, "maintenance", absl::Seconds(300)}, {FaultCategory::kOperator, "invalidtoken", {}}};
+  scene.plugin.faults = {{FaultCategory::kRetry, "connect", {}},
+                         {FaultCategory::kRetry, "maintenance", absl::Seconds(300)},
+                         {FaultCategory::kOperator, "invalidtoken", {}}};
   auto link = scene.Link();
   CHECK(link->Step() >= absl::Seconds(1));
   CHECK(scene.Record().health.link == Link::kUnreachable);
@@ -427,7 +438,8 @@ STORE_CONTRACT("polling is quick while rows come and slow when none do", "[link]
   CHECK(scene.Record().cursor.seq == 5);
 }
 
-STORE_CONTRACT("full rows go to the audit exchange only when audit is listed and without what is never stored", "[link]") {
+STORE_CONTRACT("full rows go to the audit exchange only when audit is listed and without what is never stored",
+               "[link]") {
   Scene scene(backend);
   auto anonymous = Row(1);
   anonymous["eventname"] = "\\mod_feedback\\event\\response_submitted";
@@ -452,14 +464,17 @@ STORE_CONTRACT("full rows go to the audit exchange only when audit is listed and
   CHECK(scene.Count("SELECT count(*) FROM outbox WHERE exchange = 'audit'") == 2);
   REQUIRE(scene.database
               .Read([&](store::Session& s) {
-                return s.Query("SELECT data FROM outbox WHERE exchange = 'audit' AND type = '\\mod_feedback\\event\\response_submitted'", {}, [&](const store::Row& row) {
-                  event::v1::FullEvent full;
-                  REQUIRE(full.ParseFromString(row.BytesAt(0)));
-                  CHECK(full.seq() == 4);
-                  CHECK(full.row().find("1251") == std::string::npos);
-                  CHECK(full.row().find("192.0.2.7") == std::string::npos);
-                  return absl::OkStatus();
-                });
+                return s.Query(
+                    "SELECT data FROM outbox WHERE exchange = 'audit' AND type = "
+                    "'\\mod_feedback\\event\\response_submitted'",
+                    {}, [&](const store::Row& row) {
+                      event::v1::FullEvent full;
+                      REQUIRE(full.ParseFromString(row.BytesAt(0)));
+                      CHECK(full.seq() == 4);
+                      CHECK(full.row().find("1251") == std::string::npos);
+                      CHECK(full.row().find("192.0.2.7") == std::string::npos);
+                      return absl::OkStatus();
+                    });
               })
               .ok());
 }
@@ -476,7 +491,11 @@ STORE_CONTRACT("nothing that tells a person is in what analytics hears", "[link]
   user["contextinstanceid"] = 1251;
   user["relateduserid"] = 1251;
   user["other"] = {{"username", "awa.diop"}, {"email", "awa.diop@example.org"}};
-  user["state"] = {{"id", 1251}, {"username", "awa.diop"}, {"firstname", "Awa"}, {"lastname", "Diopova"}, {"email", "awa.diop@example.org"}};
+  user["state"] = {{"id", 1251},
+                   {"username", "awa.diop"},
+                   {"firstname", "Awa"},
+                   {"lastname", "Diopova"},
+                   {"email", "awa.diop@example.org"}};
   scene.plugin.Add(user);
   auto enrolled = Row(2);
   enrolled["eventname"] = "\\core\\event\\user_enrolment_created";
@@ -490,7 +509,8 @@ STORE_CONTRACT("nothing that tells a person is in what analytics hears", "[link]
   REQUIRE(scene.Published().size() >= 3);
   for (const auto& e : scene.Published()) {
     const std::string bytes = e.SerializeAsString();
-    for (const char* secret : {"awa", "Awa", "Diopova", "example.org", "192.0.2.7"}) CHECK(bytes.find(secret) == std::string::npos);
+    for (const char* secret : {"awa", "Awa", "Diopova", "example.org", "192.0.2.7"})
+      CHECK(bytes.find(secret) == std::string::npos);
   }
 }
 

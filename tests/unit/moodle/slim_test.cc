@@ -1,11 +1,10 @@
-#include <catch2/catch.hpp>
-
-#include <random>
-
-#include "moodle/domain/redaction.h"
 #include "moodle/domain/slim.h"
 
+#include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
+#include <random>
+
+#include "moodle/intake/redaction.h"
 
 namespace compagnon::moodle {
 namespace {
@@ -135,8 +134,17 @@ TEST_CASE("anonymous feedback is stripped at intake of its row as of its fields"
   e.related_user = 1251;
   e.object_id = 142;
   e.state_json = R"({"id":142,"userid":1251})";
-  e.raw = nlohmann::json{{"seq", 1}, {"userid", 1251}, {"relateduserid", 1251}, {"ip", "192.0.2.7"}, {"realuserid", 3}, {"objectid", 142}, {"anonymous", 1},
-                         {"timecreated", 1795282519}, {"occurred", e.occurred_us}, {"recorded", e.recorded_us}, {"state", {{"userid", 1251}}}}
+  e.raw = nlohmann::json{{"seq", 1},
+                         {"userid", 1251},
+                         {"relateduserid", 1251},
+                         {"ip", "192.0.2.7"},
+                         {"realuserid", 3},
+                         {"objectid", 142},
+                         {"anonymous", 1},
+                         {"timecreated", 1795282519},
+                         {"occurred", e.occurred_us},
+                         {"recorded", e.recorded_us},
+                         {"state", {{"userid", 1251}}}}
               .dump();
   REQUIRE(RedactAtIntake(e));
   CHECK(e.user == 0);
@@ -197,8 +205,8 @@ TEST_CASE("a routing key is made of safe parts whatever the names hold") {
   CHECK(RoutingKey("sn1", std::string(300, 'x'), "t", "a").size() < 255);
 }
 
-// Whatever stands in the identifying fields, nothing of it is in the slim event: its only texts are the event's name, which is a class
-// name, and its numbers are ids, codes and times.
+// Whatever stands in the identifying fields, nothing of it is in the slim event: its only texts are the event's name,
+// which is a class name, and its numbers are ids, codes and times.
 TEST_CASE("no name address or IP is ever in a slim event") {
   std::mt19937_64 random(20261121);
   const std::string secrets[] = {"Awa Diop", "awa.diop@example.org", "192.0.2.7", "2001:db8::7", "S3cret!", "جميلة"};
@@ -214,7 +222,11 @@ TEST_CASE("no name address or IP is ever in a slim event") {
     e.ip = pick();
     e.origin = random() % 2 ? "ws" : pick();
     e.state_json = "{\"firstname\":\"" + pick() + "\"}";
-    e.other = {{"username", pick()}, {"email", pick()}, {"itemid", pick()}, {"finalgrade", pick()}, {"completionstate", pick()}};
+    e.other = {{"username", pick()},
+               {"email", pick()},
+               {"itemid", pick()},
+               {"finalgrade", pick()},
+               {"completionstate", pick()}};
     e.raw = pick();
     const auto slim = ToSlim(e);
     REQUIRE(slim);

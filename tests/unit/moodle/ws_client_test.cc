@@ -1,18 +1,17 @@
-#include <catch2/catch.hpp>
+#include "moodle/api/ws_client.h"
 
 #include <zlib.h>
 
 #include <atomic>
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "absl/strings/match.h"
-#include "moodle/api/ws_client.h"
 #include "moodle/domain/address.h"
 #include "moodle/domain/breaker.h"
 #include "moodle_double/server/http_server.h"
 #include "unit/moodle/manual_clock.h"
-
-#include <nlohmann/json.hpp>
 
 namespace compagnon::moodle {
 namespace {
@@ -49,7 +48,8 @@ HttpReply Reply(std::string body, int status = 200) {
 }
 
 HttpReply Exception(const std::string& code) {
-  return Reply(nlohmann::json{{"exception", "core\\exception\\moodle_exception"}, {"errorcode", code}, {"message", "m"}}.dump());
+  return Reply(
+      nlohmann::json{{"exception", "core\\exception\\moodle_exception"}, {"errorcode", code}, {"message", "m"}}.dump());
 }
 
 WsOptions Options(const Server& server) {
@@ -63,7 +63,8 @@ WsOptions Options(const Server& server) {
 
 TEST_CASE("parameters are flattened as PHP reads them") {
   CHECK(FlattenPhp({{"courseids", {4, 5}}}) == "courseids%5B0%5D=4&courseids%5B1%5D=5");
-  CHECK(FlattenPhp({{"options", {{{"name", "userfields"}, {"value", "id,email"}}}}}) == "options%5B0%5D%5Bname%5D=userfields&options%5B0%5D%5Bvalue%5D=id%2Cemail");
+  CHECK(FlattenPhp({{"options", {{{"name", "userfields"}, {"value", "id,email"}}}}}) ==
+        "options%5B0%5D%5Bname%5D=userfields&options%5B0%5D%5Bvalue%5D=id%2Cemail");
   CHECK(FlattenPhp({{"a", true}, {"b", false}, {"c", nullptr}, {"d", "é&="}}) == "a=1&b=0&d=%C3%A9%26%3D");
   CHECK(FlattenPhp(nlohmann::json::object()).empty());
 }
@@ -75,7 +76,8 @@ TEST_CASE("the token travels in the body and never in the address") {
   REQUIRE(client->Read("core_x", {{"id", 7}}).value() == "{\"ok\":1}");
   CHECK(server.last.method == "POST");
   CHECK(server.last.target == "/webservice/rest/server.php");
-  CHECK(absl::StrContains(server.last.body, "wstoken=0123456789abcdef0123456789abcdef&wsfunction=core_x&moodlewsrestformat=json&id=7"));
+  CHECK(absl::StrContains(server.last.body,
+                          "wstoken=0123456789abcdef0123456789abcdef&wsfunction=core_x&moodlewsrestformat=json&id=7"));
 }
 
 TEST_CASE("HTTP 200 with an exception is the error that its errorcode names and is not asked again") {
@@ -147,11 +149,13 @@ TEST_CASE("a page in place of data is tried again and said as such") {
 TEST_CASE("web services switched off and redirects are the operator's to mend") {
   ManualClock clock;
   Server off({Reply("", 403)});
-  CHECK(FaultOf(NewWsClient(Options(off), clock)->Read("f", nlohmann::json::object()).status()).code == "webservices_disabled");
+  CHECK(FaultOf(NewWsClient(Options(off), clock)->Read("f", nlohmann::json::object()).status()).code ==
+        "webservices_disabled");
   HttpReply moved = Reply("", 301);
   moved.headers = {{"Location", "https://example.org/"}};
   Server redirect({moved});
-  CHECK(FaultOf(NewWsClient(Options(redirect), clock)->Read("f", nlohmann::json::object()).status()).code == "redirect_refused");
+  CHECK(FaultOf(NewWsClient(Options(redirect), clock)->Read("f", nlohmann::json::object()).status()).code ==
+        "redirect_refused");
   CHECK(redirect.calls == 1);
 }
 
@@ -237,7 +241,17 @@ TEST_CASE("only addresses of the public Internet count as public") {
   };
   CHECK(v4(8, 8, 8, 8));
   CHECK(v4(172, 32, 0, 1));
-  for (const auto& [a, b] : std::vector<std::pair<int, int>>{{127, 0}, {10, 1}, {172, 16}, {172, 31}, {192, 168}, {169, 254}, {100, 64}, {0, 0}, {224, 0}, {255, 255}, {198, 18}}) {
+  for (const auto& [a, b] : std::vector<std::pair<int, int>>{{127, 0},
+                                                             {10, 1},
+                                                             {172, 16},
+                                                             {172, 31},
+                                                             {192, 168},
+                                                             {169, 254},
+                                                             {100, 64},
+                                                             {0, 0},
+                                                             {224, 0},
+                                                             {255, 255},
+                                                             {198, 18}}) {
     CAPTURE(a, b);
     CHECK_FALSE(v4(a, b, 1, 1));
   }

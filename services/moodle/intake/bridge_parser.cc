@@ -1,4 +1,4 @@
-#include "moodle/domain/bridge.h"
+#include "moodle/intake/bridge_parser.h"
 
 #include <simdjson.h>
 
@@ -61,7 +61,8 @@ std::string RepairUtf8(std::string_view s, int64_t* repaired) {
 // Integer, numeric string, boolean or null, as Moodle mixes them. False when it is something else.
 bool Coerce(dom::element value, int64_t* out) {
   switch (value.type()) {
-    case dom::element_type::INT64: return value.get(*out) == simdjson::SUCCESS;
+    case dom::element_type::INT64:
+      return value.get(*out) == simdjson::SUCCESS;
     case dom::element_type::DOUBLE: {
       double number = 0;
       if (value.get(number) || !std::isfinite(number) || std::abs(number) > 9e15) return false;
@@ -117,28 +118,83 @@ void ReadOther(dom::element value, MoodleEvent& event) {
   if (value.get(object)) return;
   for (const auto& [key, inner] : object) {
     switch (inner.type()) {
-      case dom::element_type::STRING: event.other.insert_or_assign(std::string(key), std::string(inner.get_string().value_unsafe())); break;
+      case dom::element_type::STRING:
+        event.other.insert_or_assign(std::string(key), std::string(inner.get_string().value_unsafe()));
+        break;
       case dom::element_type::INT64:
-      case dom::element_type::UINT64: event.other.insert_or_assign(std::string(key), simdjson::minify(inner)); break;
-      case dom::element_type::DOUBLE: event.other.insert_or_assign(std::string(key), NumberText(inner.get_double().value_unsafe())); break;
-      case dom::element_type::BOOL: event.other.insert_or_assign(std::string(key), inner.get_bool().value_unsafe() ? "1" : "0"); break;
-      default: break;
+      case dom::element_type::UINT64:
+        event.other.insert_or_assign(std::string(key), simdjson::minify(inner));
+        break;
+      case dom::element_type::DOUBLE:
+        event.other.insert_or_assign(std::string(key), NumberText(inner.get_double().value_unsafe()));
+        break;
+      case dom::element_type::BOOL:
+        event.other.insert_or_assign(std::string(key), inner.get_bool().value_unsafe() ? "1" : "0");
+        break;
+      default:
+        break;
     }
   }
 }
 
 enum Field {
-  kSeq, kHash, kUuid, kName, kComponent, kAction, kTarget, kObjectTable, kObjectId, kCrud, kEdulevel, kContextId, kContextLevel,
-  kContextInstance, kUser, kCourse, kRelated, kAnonymous, kOther, kTimeCreated, kOccurred, kRecorded, kOrigin, kIp, kRealUser, kState, kRedacted
+  kSeq,
+  kHash,
+  kUuid,
+  kName,
+  kComponent,
+  kAction,
+  kTarget,
+  kObjectTable,
+  kObjectId,
+  kCrud,
+  kEdulevel,
+  kContextId,
+  kContextLevel,
+  kContextInstance,
+  kUser,
+  kCourse,
+  kRelated,
+  kAnonymous,
+  kOther,
+  kTimeCreated,
+  kOccurred,
+  kRecorded,
+  kOrigin,
+  kIp,
+  kRealUser,
+  kState,
+  kRedacted
 };
 
 const absl::flat_hash_map<std::string_view, Field>& Fields() {
-  static const auto* fields = new absl::flat_hash_map<std::string_view, Field>{
-      {"seq", kSeq}, {"hash", kHash}, {"uuid", kUuid}, {"eventname", kName}, {"component", kComponent}, {"action", kAction}, {"target", kTarget},
-      {"objecttable", kObjectTable}, {"objectid", kObjectId}, {"crud", kCrud}, {"edulevel", kEdulevel}, {"contextid", kContextId},
-      {"contextlevel", kContextLevel}, {"contextinstanceid", kContextInstance}, {"userid", kUser}, {"courseid", kCourse}, {"relateduserid", kRelated},
-      {"anonymous", kAnonymous}, {"other", kOther}, {"timecreated", kTimeCreated}, {"occurred", kOccurred}, {"recorded", kRecorded}, {"origin", kOrigin},
-      {"ip", kIp}, {"realuserid", kRealUser}, {"state", kState}, {"redacted", kRedacted}};
+  static const auto* fields = new absl::flat_hash_map<std::string_view, Field>{{"seq", kSeq},
+                                                                               {"hash", kHash},
+                                                                               {"uuid", kUuid},
+                                                                               {"eventname", kName},
+                                                                               {"component", kComponent},
+                                                                               {"action", kAction},
+                                                                               {"target", kTarget},
+                                                                               {"objecttable", kObjectTable},
+                                                                               {"objectid", kObjectId},
+                                                                               {"crud", kCrud},
+                                                                               {"edulevel", kEdulevel},
+                                                                               {"contextid", kContextId},
+                                                                               {"contextlevel", kContextLevel},
+                                                                               {"contextinstanceid", kContextInstance},
+                                                                               {"userid", kUser},
+                                                                               {"courseid", kCourse},
+                                                                               {"relateduserid", kRelated},
+                                                                               {"anonymous", kAnonymous},
+                                                                               {"other", kOther},
+                                                                               {"timecreated", kTimeCreated},
+                                                                               {"occurred", kOccurred},
+                                                                               {"recorded", kRecorded},
+                                                                               {"origin", kOrigin},
+                                                                               {"ip", kIp},
+                                                                               {"realuserid", kRealUser},
+                                                                               {"state", kState},
+                                                                               {"redacted", kRedacted}};
   return *fields;
 }
 
@@ -153,46 +209,87 @@ std::string_view ReadRow(dom::element document, MoodleEvent& event) {
     if (found == Fields().end()) continue;
     bool fine = true;
     switch (found->second) {
-      case kSeq: fine = Coerce(value, &event.seq); break;
+      case kSeq:
+        fine = Coerce(value, &event.seq);
+        break;
       case kHash:
         fine = CoerceText(value, &text);
         if (fine && text.size() == 64) event.content_hash = absl::HexStringToBytes(text);
         break;
-      case kUuid: fine = CoerceText(value, &event.uuid); break;
-      case kName: fine = CoerceText(value, &event.name); break;
-      case kComponent: fine = CoerceText(value, &event.component); break;
-      case kAction: fine = CoerceText(value, &event.action); break;
-      case kTarget: fine = CoerceText(value, &event.target); break;
-      case kObjectTable: fine = CoerceText(value, &event.object_table); break;
-      case kObjectId: fine = Coerce(value, &event.object_id); break;
+      case kUuid:
+        fine = CoerceText(value, &event.uuid);
+        break;
+      case kName:
+        fine = CoerceText(value, &event.name);
+        break;
+      case kComponent:
+        fine = CoerceText(value, &event.component);
+        break;
+      case kAction:
+        fine = CoerceText(value, &event.action);
+        break;
+      case kTarget:
+        fine = CoerceText(value, &event.target);
+        break;
+      case kObjectTable:
+        fine = CoerceText(value, &event.object_table);
+        break;
+      case kObjectId:
+        fine = Coerce(value, &event.object_id);
+        break;
       case kCrud:
-        fine = CoerceText(value, &text) && text.size() == 1 && (text[0] == 'c' || text[0] == 'r' || text[0] == 'u' || text[0] == 'd');
+        fine = CoerceText(value, &text) && text.size() == 1 &&
+               (text[0] == 'c' || text[0] == 'r' || text[0] == 'u' || text[0] == 'd');
         if (fine) event.crud = text[0];
         break;
       case kEdulevel:
         fine = Coerce(value, &number);
         event.edulevel = number >= 0 && number <= 2 ? static_cast<int>(number) : 0;
         break;
-      case kContextId: fine = Coerce(value, &event.context_id); break;
+      case kContextId:
+        fine = Coerce(value, &event.context_id);
+        break;
       case kContextLevel:
         fine = Coerce(value, &number) && number >= 0 && number <= 10000;
         event.context_level = fine ? static_cast<int>(number) : 0;
         break;
-      case kContextInstance: fine = Coerce(value, &event.context_instance); break;
-      case kUser: fine = Coerce(value, &event.user); break;
-      case kCourse: fine = Coerce(value, &event.course); break;
-      case kRelated: fine = Coerce(value, &event.related_user); break;
+      case kContextInstance:
+        fine = Coerce(value, &event.context_instance);
+        break;
+      case kUser:
+        fine = Coerce(value, &event.user);
+        break;
+      case kCourse:
+        fine = Coerce(value, &event.course);
+        break;
+      case kRelated:
+        fine = Coerce(value, &event.related_user);
+        break;
       case kAnonymous:
         fine = Coerce(value, &number);
         event.anonymous = number != 0;
         break;
-      case kOther: ReadOther(value, event); break;
-      case kTimeCreated: fine = Coerce(value, &time_created); break;
-      case kOccurred: fine = Coerce(value, &event.occurred_us); break;
-      case kRecorded: fine = Coerce(value, &event.recorded_us); break;
-      case kOrigin: fine = CoerceText(value, &event.origin); break;
-      case kIp: fine = CoerceText(value, &event.ip); break;
-      case kRealUser: fine = Coerce(value, &event.real_user); break;
+      case kOther:
+        ReadOther(value, event);
+        break;
+      case kTimeCreated:
+        fine = Coerce(value, &time_created);
+        break;
+      case kOccurred:
+        fine = Coerce(value, &event.occurred_us);
+        break;
+      case kRecorded:
+        fine = Coerce(value, &event.recorded_us);
+        break;
+      case kOrigin:
+        fine = CoerceText(value, &event.origin);
+        break;
+      case kIp:
+        fine = CoerceText(value, &event.ip);
+        break;
+      case kRealUser:
+        fine = Coerce(value, &event.real_user);
+        break;
       case kState:
         if (value.type() == dom::element_type::OBJECT) event.state_json = simdjson::minify(value);
         break;
@@ -206,8 +303,8 @@ std::string_view ReadRow(dom::element document, MoodleEvent& event) {
   if (event.seq <= 0) return "no_seq";
   if (!IsEventName(event.name)) return "bad_eventname";
   constexpr int64_t kLastSecond = int64_t{253402300799};  // the year 9999
-  if (time_created < 0 || time_created > kLastSecond || event.occurred_us < 0 || event.occurred_us / 1000000 > kLastSecond ||
-      event.recorded_us < 0 || event.recorded_us / 1000000 > kLastSecond) {
+  if (time_created < 0 || time_created > kLastSecond || event.occurred_us < 0 ||
+      event.occurred_us / 1000000 > kLastSecond || event.recorded_us < 0 || event.recorded_us / 1000000 > kLastSecond) {
     return "bad_time";
   }
   if (event.occurred_us == 0) event.occurred_us = time_created * 1000000;
@@ -249,7 +346,9 @@ std::vector<DayCount> ReadDays(dom::element value) {
   return days;
 }
 
-absl::Status NotOurs(std::string_view why) { return WithReason(absl::InvalidArgumentError(absl::StrCat("bridge answer: ", std::string(why))), "protocol"); }
+absl::Status NotOurs(std::string_view why) {
+  return WithReason(absl::InvalidArgumentError(absl::StrCat("bridge answer: ", std::string(why))), "protocol");
+}
 
 }  // namespace
 
@@ -271,7 +370,8 @@ struct BridgeParser::Impl {
     body.reserve(body.size() + simdjson::SIMDJSON_PADDING);
     dom::element document;
     if (auto error = Parse(outer, body.data(), body.size(), &document)) {
-      return WithReason(absl::InvalidArgumentError(absl::StrCat("bridge answer: ", simdjson::error_message(error))), "not_json");
+      return WithReason(absl::InvalidArgumentError(absl::StrCat("bridge answer: ", simdjson::error_message(error))),
+                        "not_json");
     }
     dom::object object;
     if (document.get(object)) return NotOurs("not an object");
@@ -355,7 +455,8 @@ absl::StatusOr<PullPage> BridgeParser::Pull(std::string body, int64_t after, boo
   }
 
   if (!ascending) {
-    std::stable_sort(page.events.begin(), page.events.end(), [](const MoodleEvent& a, const MoodleEvent& b) { return a.seq < b.seq; });
+    std::stable_sort(page.events.begin(), page.events.end(),
+                     [](const MoodleEvent& a, const MoodleEvent& b) { return a.seq < b.seq; });
     const auto is_old = [&, previous = after](const MoodleEvent& e) mutable {
       const bool old = e.seq <= previous;
       if (!old) previous = e.seq;
@@ -468,8 +569,8 @@ absl::StatusOr<ExportPage> BridgeParser::Export(std::string body) {
     rows.remove_prefix(end == std::string_view::npos ? rows.size() : end + 1);
     if (line.empty()) continue;
     dom::element document, state;
-    if (line.size() > kMaxRowBytes || Impl::Parse(impl_->inner, line.data(), line.size(), &document) || document["state"].get(state) ||
-        state.type() != dom::element_type::OBJECT) {
+    if (line.size() > kMaxRowBytes || Impl::Parse(impl_->inner, line.data(), line.size(), &document) ||
+        document["state"].get(state) || state.type() != dom::element_type::OBJECT) {
       ++page.rejected;
       continue;
     }
@@ -480,8 +581,9 @@ absl::StatusOr<ExportPage> BridgeParser::Export(std::string body) {
 
 absl::StatusOr<int64_t> BridgeParser::Ack(std::string body) {
   int64_t upto = -1, repaired = 0;
-  RETURN_IF_ERROR(impl_->Fields(std::move(body), &repaired,
-                                [&](std::string_view key, dom::element value) { return key != "upto" || Coerce(value, &upto); }));
+  RETURN_IF_ERROR(impl_->Fields(std::move(body), &repaired, [&](std::string_view key, dom::element value) {
+    return key != "upto" || Coerce(value, &upto);
+  }));
   if (upto < 0) return NotOurs("ack");
   return upto;
 }

@@ -1,12 +1,11 @@
-#include "moodle/domain/redaction.h"
+#include "moodle/intake/redaction.h"
 
 #include <array>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "absl/strings/ascii.h"
 #include "moodle/domain/slim.h"
-
-#include <nlohmann/json.hpp>
 
 namespace compagnon::moodle {
 namespace {
@@ -23,7 +22,8 @@ bool NamesSecret(std::string_view name) {
   return false;
 }
 
-// A state's own secrets: a user's password hash, an enrolment key, a tool's shared secret. Numbers and booleans hold none.
+// A state's own secrets: a user's password hash, an enrolment key, a tool's shared secret. Numbers and booleans hold
+// none.
 bool StripSecrets(nlohmann::json& state) {
   bool changed = false;
   if (state.is_object()) {
@@ -79,7 +79,8 @@ void FlagFutureTime(MoodleEvent& event) {
 bool RedactAtIntake(MoodleEvent& event) {
   const bool anonymous = event.anonymous;
   const bool session = event.other.contains("sessionid");
-  const bool config = event.name == "\\core\\event\\config_log_created" && event.other.contains("name") && NamesSecret(event.other.find("name")->second);
+  const bool config = event.name == "\\core\\event\\config_log_created" && event.other.contains("name") &&
+                      NamesSecret(event.other.find("name")->second);
   const bool deleted_user = event.name == "\\core\\event\\user_deleted";
   const bool message = event.object_table == "messages" && !event.state_json.empty();
   const bool state = !event.state_json.empty() && MayHoldSecret(event.state_json);
@@ -134,7 +135,9 @@ bool RedactAtIntake(MoodleEvent& event) {
         for (const char* field : {"username", "email", "idnumber", "firstname", "lastname"}) other.erase(field);
       }
     }
-    if (state_changed) row["state"] = event.state_json.empty() ? nlohmann::json(nullptr) : nlohmann::json::parse(event.state_json, nullptr, false);
+    if (state_changed)
+      row["state"] =
+          event.state_json.empty() ? nlohmann::json(nullptr) : nlohmann::json::parse(event.state_json, nullptr, false);
     event.raw = row.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   }
   return true;
