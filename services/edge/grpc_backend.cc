@@ -238,10 +238,10 @@ class GrpcBackend : public Backend {
     Call<pb::ListCohortSummariesResponse> summary;
     Call<pb::QueryFiguresResponse> totals, by_sex, by_age, by_country;
     Call<pb::ListLearnersResponse> learners;
-    Call<dir::Site> site;
+    Call<dir::ListSitesResponse> sites;
 
     pb::ListCohortSummariesRequest summary_request;
-    summary_request.set_page_size(500);
+    summary_request.set_page_size(1);
     summary_request.set_name(name);
     pb::QueryFiguresRequest totals_request;
     totals_request.set_parent(name);
@@ -261,8 +261,8 @@ class GrpcBackend : public Backend {
     learners_request.set_parent(name);
     learners_request.set_page_size(kLearnersPerPage);
     learners_request.set_page_token(learners_token);
-    dir::GetSiteRequest site_request;
-    site_request.set_name(SiteOf(name));
+    // A list, since whoever holds one cohort of a site may see it in the list but not ask for it by name.
+    const dir::ListSitesRequest sites_request;
 
     // Small cells say who is meant: splits are for those who may see the learners themselves.
     const bool near = Holds(asker, "analytics.learners.read");
@@ -275,8 +275,8 @@ class GrpcBackend : public Backend {
     figures_->async()->ListCohortSummaries(&summary.context, &summary_request, &summary.answer,
                                            calls.Begin(&summary.status));
     query(totals, totals_request);
-    Prepare(asker, "moodle", &site.context);
-    sites_->async()->GetSite(&site.context, &site_request, &site.answer, calls.Begin(&site.status));
+    Prepare(asker, "moodle", &sites.context);
+    sites_->async()->ListSites(&sites.context, &sites_request, &sites.answer, calls.Begin(&sites.status));
     if (near) {
       query(by_sex, sex_request);
       query(by_age, age_request);
@@ -296,9 +296,11 @@ class GrpcBackend : public Backend {
     }
     CohortPage page;
     page.name = name;
-    page.site = ToSite(site.answer);
-    if (page.site.name.empty()) page.site.name = SiteOf(name);
-    MissingOf(site.status, "GetSite");
+    page.site.name = SiteOf(name);
+    MissingOf(sites.status, "ListSites");
+    for (const dir::Site& site : sites.answer.sites()) {
+      if (site.name() == page.site.name) page.site = ToSite(site);
+    }
     Describe(summary, &page);
     page.figures_missing = MissingOf(totals.status, "QueryFigures");
     page.watermark_us = totals.answer.watermark_us();
@@ -373,13 +375,12 @@ class GrpcBackend : public Backend {
   static void Describe(const Call<pb::ListCohortSummariesResponse>& summary, CohortPage* page) {
     MissingOf(summary.status, "ListCohortSummaries");
     for (const pb::CohortSummary& line : summary.answer.cohorts()) {
-      if (line.name() != page->name) continue;
+      // A cohort below it names the course as well.
+      if (!rpc::ScopeCovers(page->name, line.name())) continue;
       page->course_short_name = line.course_short_name();
       page->course_full_name = line.course_full_name();
-      page->cohort = line.cohort();
-      return;
+      break;
     }
-    // Without the summary the cohort's code still names it.
     const std::vector<std::string_view> parts = SplitText(page->name, '/');
     if (parts.size() == 6) page->cohort = std::string(parts[5]);
   }

@@ -211,7 +211,7 @@ test("hostile names run nothing", async () => {
 });
 
 test("when modules are down the rest of the page is there", async () => {
-  const broken = await Edge.start({ down: ["BatchGetIdentities", "ListFreshness", "GetSite", "ListSites"] });
+  const broken = await Edge.start({ down: ["BatchGetIdentities", "ListFreshness", "ListSites"] });
   try {
     const cookie = await broken.cookie("p1", "coordinator", "*");
     const ask = async (path) => {

@@ -68,7 +68,12 @@ grpc::Status FiguresService::ListCohortSummaries(grpc::ServerContext* context,
                         after = CohortPlace{place[0], 0, place[2]};
                         ParseInt(place[1], &after->course);
                       }
-                      ASSIGN_OR_RETURN(std::vector<CohortLine> lines, reader_.Cohorts(caller.scopes, after, limit));
+                      std::vector<std::string> scopes = caller.scopes;
+                      if (!request->name().empty()) {
+                        if (!rpc::AnyScopeCovers(scopes, request->name())) return absl::OkStatus();
+                        scopes = {request->name()};
+                      }
+                      ASSIGN_OR_RETURN(std::vector<CohortLine> lines, reader_.Cohorts(scopes, after, limit));
                       if (lines.size() > limit) {
                         lines.resize(limit);
                         const CohortLine& last = lines.back();

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "edge/http/request_rules.h"
@@ -14,12 +16,14 @@ View Spark(const Format& format, const std::vector<Ratio>& weeks) {
   std::vector<Bar> bars;
   std::vector<std::string> values;
   for (const Ratio& week : weeks) {
+    // Weeks before the course began say nothing.
+    if (bars.empty() && week.denominator == 0) continue;
     bars.push_back({week.numerator, week.denominator, IsIncomplete(week)});
     values.push_back(format.Number(week.numerator));
   }
   const BarChart chart = DrawBars(bars, kSparkWeeks, 240, 52, format.language() == Language::kArabic);
   View spark;
-  spark.Set("label", format.Count("spark.label", weeks.size(), {{"values", absl::StrJoin(values, ", ")}}));
+  spark.Set("label", format.Count("spark.label", bars.size(), {{"values", absl::StrJoin(values, ", ")}}));
   spark.Set("whole", chart.whole).Set("value", chart.value).Set("weak", chart.weak);
   return spark;
 }
@@ -42,7 +46,9 @@ View Card(const Format& format, const CohortLine& line, const std::map<std::stri
   card.Set("title", title.empty() ? line.name : DisplayName(title));
   card.Set("cohort", CohortTitle(format, line.cohort)).Set("site", TitleOf(site));
   card.Set("sentence", ActivitySentence(format, line.active, line.active_before));
-  if (!line.recent_weeks.empty()) card.Set("spark", Spark(format, line.recent_weeks));
+  const bool begun = std::any_of(line.recent_weeks.begin(), line.recent_weeks.end(),
+                                 [](const Ratio& week) { return week.denominator > 0; });
+  if (begun) card.Set("spark", Spark(format, line.recent_weeks));
   Ratio open;
   open.numerator = line.open;
   View::List figures;
@@ -68,7 +74,7 @@ void Lead(const Format& format, const std::vector<CohortLine>& cohorts, View* vi
     ++counted;
     active += line.active.numerator;
     before += line.active_before.numerator;
-    comparable = comparable && !line.active_before.week.empty();
+    comparable = comparable && !line.active_before.week.empty() && line.active_before.computable();
     enrolled += line.newly_enrolled;
     completed += line.newly_completed;
   }

@@ -38,7 +38,7 @@ std::string ActivitySentence(const Format& format, const Ratio& active, const Ra
   if (active.week.empty()) return texts.Text("cohort.no_week");
   const std::string count = format.Count("active", active.numerator);
   const std::string week = format.WeekSpan(active.week);
-  if (before.week.empty()) return texts.Text("cohort.sentence_plain", {{"active", count}, {"week", week}});
+  if (before.week.empty() || !before.computable()) return texts.Text("cohort.sentence_plain", {{"active", count}, {"week", week}});
   return texts.Text("cohort.sentence", {{"active", count},
                                         {"week", week},
                                         {"change", ChangeOf(format, active.numerator - before.numerator)}});
