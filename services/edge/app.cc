@@ -73,9 +73,7 @@ Response App::Handle(Request& request) {
   Visit visit(request);
   const std::optional<Language> asked = LanguageOf(request.Query("lang"));
   const std::optional<Language> kept = LanguageOf(request.Cookie(kLanguageCookie));
-  visit.language = asked  ? *asked
-                   : kept ? *kept
-                          : LanguageFromHeader(request.headers.Get("accept-language"));
+  visit.language = asked ? *asked : kept ? *kept : LanguageFromHeader(request.headers.Get("accept-language"));
   if (asked && asked != kept) {
     visit.set_language = absl::StrCat(kLanguageCookie, "=", std::string(CodeOf(*asked)),
                                       "; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax",
@@ -188,7 +186,8 @@ Asker App::AskerOf(const Visit& visit) const {
   Asker asker;
   asker.caller.person = visit.session->person;
   asker.caller.session = visit.session->id;
-  for (const std::string_view permission : visit.profile->permissions) asker.caller.permissions.emplace_back(permission);
+  for (const std::string_view permission : visit.profile->permissions)
+    asker.caller.permissions.emplace_back(permission);
   asker.caller.scopes = visit.session->scopes;
   asker.deadline = visit.request.deadline - kAnswerMargin;
   asker.locale = std::string(CodeOf(visit.language));
@@ -207,7 +206,8 @@ Response App::Page(Visit& visit, std::string_view route, std::string html, int s
   // same-origin, not no-referrer: under no-referrer browsers send "Origin: null" with forms.
   response.headers.Set("Referrer-Policy", "same-origin");
   if (status == 200) {
-    // Over the page before its token is filled in, with the session: another session must not be served this one's token.
+    // Over the page before its token is filled in, with the session: another session must not be served this one's
+    // token.
     const std::string of_session = visit.session ? visit.session->id : "";
     response.headers.Set("ETag", absl::StrCat("W/\"", HexEncode(Sha256(of_session + html)).substr(0, 32), "\""));
   }
@@ -301,8 +301,8 @@ Response App::SignIn(Visit& visit) {
                 pages_.Say(visit.language, around, {"sign_in.title", "sign_in.lead", "sign_in.help", "", false}));
   }
   const std::string& token = visit.request.segments[1];
-  const absl::StatusOr<int64_t> attempts = keys_.Increment(
-      "edge:attempts:" + HexEncode(Sha256(visit.request.client_address)), kAttemptWindow);
+  const absl::StatusOr<int64_t> attempts =
+      keys_.Increment("edge:attempts:" + HexEncode(Sha256(visit.request.client_address)), kAttemptWindow);
   if (!attempts.ok()) return Problem(visit, 503);
   if (*attempts > options_.sign_in_attempts) return Problem(visit, 429);
   const Message gone{"sign_in.gone_title", "sign_in.gone", "sign_in.gone_help", visit.request.id, false};
@@ -367,7 +367,9 @@ Response App::AssetFile(Visit& visit) {
   response.headers.Set("Vary", "Accept-Encoding");
   response.compress = false;
   const Coding coding = ChooseCoding(visit.request.headers.Get("accept-encoding"));
-  response.shared_body = coding == Coding::kBrotli ? asset->brotli : coding == Coding::kGzip ? asset->gzip : asset->identity;
+  response.shared_body = coding == Coding::kBrotli ? asset->brotli
+                         : coding == Coding::kGzip ? asset->gzip
+                                                   : asset->identity;
   if (coding != Coding::kIdentity) response.headers.Set("Content-Encoding", std::string(NameOf(coding)));
   return response;
 }

@@ -17,8 +17,8 @@
 
 namespace compagnon::edge {
 
-// Every address of the edge: who may ask, what is loaded, which page answers. Knows no socket and no stub: an HttpServer hands
-// it requests, a Backend what pages show. Thread-safe.
+// Every address of the edge: who may ask, what is loaded, which page answers. Knows no socket and no stub: an
+// HttpServer hands it requests, a Backend what pages show. Thread-safe.
 class App {
  public:
   struct Options {

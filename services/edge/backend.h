@@ -1,12 +1,12 @@
 #ifndef COMPAGNON_EDGE_BACKEND_H_
 #define COMPAGNON_EDGE_BACKEND_H_
 
+#include <grpcpp/grpcpp.h>
+
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
-
-#include <grpcpp/grpcpp.h>
 
 #include "absl/time/time.h"
 #include "edge/http/message.h"
@@ -23,8 +23,8 @@ struct Asker {
   std::string locale = "fr";
 };
 
-// Where pages get what they show. A part whose module does not answer is said to be missing inside the page; an error is
-// returned only when there is no page at all: NotFound, PermissionDenied. Thread-safe.
+// Where pages get what they show. A part whose module does not answer is said to be missing inside the page; an error
+// is returned only when there is no page at all: NotFound, PermissionDenied. Thread-safe.
 class Backend {
  public:
   virtual ~Backend() = default;

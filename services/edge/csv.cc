@@ -66,7 +66,8 @@ void CsvNeutraliser::EndField(std::string* out) {
     text = {};
   }
   const bool in_quotes = text.starts_with('"');
-  const std::string_view content = in_quotes ? text.substr(1, text.size() - (text.size() > 1 && text.ends_with('"') ? 2 : 1)) : text;
+  const std::string_view content =
+      in_quotes ? text.substr(1, text.size() - (text.size() > 1 && text.ends_with('"') ? 2 : 1)) : text;
   const bool risky = !content.empty() && std::string_view("=+-@\t\r").find(content.front()) != std::string_view::npos &&
                      !IsPlainNumber(content);
   if (risky) {
@@ -132,7 +133,8 @@ std::string CsvFileName(std::string_view name, absl::Time now) {
   std::string file;
   const std::vector<std::string_view> parts = SplitText(name, '/');
   for (size_t i = 1; i < parts.size(); i += 2) {
-    for (const unsigned char c : parts[i]) file.push_back(std::isalnum(c) || c == '.' || c == '_' ? static_cast<char>(c) : '-');
+    for (const unsigned char c : parts[i])
+      file.push_back(std::isalnum(c) || c == '.' || c == '_' ? static_cast<char>(c) : '-');
     file.push_back('-');
   }
   return file + absl::FormatTime("%Y-%m-%d", now, absl::UTCTimeZone()) + ".csv";

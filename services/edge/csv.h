@@ -15,9 +15,9 @@
 
 namespace compagnon::edge {
 
-// Makes a CSV (RFC 4180) safe to open in a spreadsheet while it streams through: a field that begins with = + - @ TAB or CR,
-// and is no plain number, gets an apostrophe before it, so that no cell becomes a formula. Pieces may be cut anywhere. The
-// byte order mark that makes spreadsheets read UTF-8 comes before the first byte.
+// Makes a CSV (RFC 4180) safe to open in a spreadsheet while it streams through: a field that begins with = + - @ TAB
+// or CR, and is no plain number, gets an apostrophe before it, so that no cell becomes a formula. Pieces may be cut
+// anywhere. The byte order mark that makes spreadsheets read UTF-8 comes before the first byte.
 class CsvNeutraliser {
  public:
   std::string Take(std::string_view piece);
@@ -32,8 +32,8 @@ class CsvNeutraliser {
   bool quoted_ = false;
 };
 
-// A source of pieces that is asked for its first piece before anybody is told that all is well. Runs the source on a thread
-// of its own between Begin and the end of Copy (or the destructor), holding one piece at a time.
+// A source of pieces that is asked for its first piece before anybody is told that all is well. Runs the source on a
+// thread of its own between Begin and the end of Copy (or the destructor), holding one piece at a time.
 class CsvStream {
  public:
   using Source = std::function<absl::Status(const BodySink&)>;

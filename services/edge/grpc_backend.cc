@@ -17,7 +17,7 @@ namespace {
 namespace pb = ::compagnon::analytics::v1;
 namespace dir = ::compagnon::moodle::v1;
 
-constexpr int kCardsPerPage = 24;     // keeps the home page within its budget of elements
+constexpr int kCardsPerPage = 24;  // keeps the home page within its budget of elements
 constexpr absl::Duration kExportDeadline = absl::Minutes(5);
 constexpr int kLearnersPerPage = 40;  // the same for the cohort page
 
@@ -78,12 +78,23 @@ SiteInfo ToSite(const dir::Site& site) {
   info.title = site.title();
   info.time_zone = site.time_zone();
   switch (site.link()) {
-    case dir::LINK_STATE_OK: info.link = SiteInfo::Link::kOk; break;
-    case dir::LINK_STATE_CATCHING_UP: info.link = SiteInfo::Link::kCatchingUp; break;
-    case dir::LINK_STATE_UNREACHABLE: info.link = SiteInfo::Link::kUnreachable; break;
-    case dir::LINK_STATE_NEEDS_OPERATOR: info.link = SiteInfo::Link::kNeedsOperator; break;
-    case dir::LINK_STATE_FILE_ONLY: info.link = SiteInfo::Link::kFileOnly; break;
-    default: info.link = SiteInfo::Link::kUnknown;
+    case dir::LINK_STATE_OK:
+      info.link = SiteInfo::Link::kOk;
+      break;
+    case dir::LINK_STATE_CATCHING_UP:
+      info.link = SiteInfo::Link::kCatchingUp;
+      break;
+    case dir::LINK_STATE_UNREACHABLE:
+      info.link = SiteInfo::Link::kUnreachable;
+      break;
+    case dir::LINK_STATE_NEEDS_OPERATOR:
+      info.link = SiteInfo::Link::kNeedsOperator;
+      break;
+    case dir::LINK_STATE_FILE_ONLY:
+      info.link = SiteInfo::Link::kFileOnly;
+      break;
+    default:
+      info.link = SiteInfo::Link::kUnknown;
   }
   info.last_answer_us = site.last_answer_us();
   info.last_event_us = site.last_event_us();
@@ -135,7 +146,8 @@ Missing MissingOf(const grpc::Status& status, std::string_view rpc) {
   return Missing::kUnavailable;
 }
 
-// Rows of a split: one per value of the dimension, each with its figures to date and the last complete week of indicator 9.
+// Rows of a split: one per value of the dimension, each with its figures to date and the last complete week of
+// indicator 9.
 Split ToSplit(const pb::QueryFiguresResponse& answer, std::string dimension, const std::string& last_week) {
   Split split;
   split.dimension = std::move(dimension);
@@ -364,7 +376,8 @@ class GrpcBackend : public Backend {
   void Prepare(const Asker& asker, const std::string& module, grpc::ClientContext* context) const {
     Prepare(asker, module, context, options_.call_deadline);
   }
-  void Prepare(const Asker& asker, const std::string& module, grpc::ClientContext* context, absl::Duration limit) const {
+  void Prepare(const Asker& asker, const std::string& module, grpc::ClientContext* context,
+               absl::Duration limit) const {
     rpc::CallOptions call;
     call.deadline = std::min(limit, asker.deadline - absl::Now());
     call.token = options_.token(module, asker.caller);
@@ -393,7 +406,8 @@ class GrpcBackend : public Backend {
     return "none";
   }
 
-  void TakeLearners(const Asker& asker, const std::string& name, const pb::ListLearnersResponse& answer, CohortPage* page) {
+  void TakeLearners(const Asker& asker, const std::string& name, const pb::ListLearnersResponse& answer,
+                    CohortPage* page) {
     std::map<int64_t, std::string> names;
     if (!Holds(asker, "moodle.identity.read")) {
       page->names_missing = Missing::kForbidden;

@@ -7,8 +7,8 @@
 
 namespace compagnon::edge {
 
-// A set of permissions under a name. These four are built in until the module access manages profiles; what is not listed is
-// refused, by the edge and again by each module.
+// A set of permissions under a name. These four are built in until the module access manages profiles; what is not
+// listed is refused, by the edge and again by each module.
 struct Profile {
   std::string_view name;
   std::vector<std::string_view> permissions;

@@ -3,7 +3,6 @@
 #include <openssl/crypto.h>
 
 #include <algorithm>
-
 #include <nlohmann/json.hpp>
 
 #include "platform/base/ids.h"

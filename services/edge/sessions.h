@@ -24,8 +24,8 @@ struct Session {
   std::string csrf_secret;
 };
 
-// Web sessions in the keys. The cookie holds 256 random bits; the keys hold their hash. A person has one session: a new one
-// ends the one before, on whatever machine it was. Thread-safe; several edges may share the keys.
+// Web sessions in the keys. The cookie holds 256 random bits; the keys hold their hash. A person has one session: a new
+// one ends the one before, on whatever machine it was. Thread-safe; several edges may share the keys.
 class Sessions {
  public:
   struct Options {

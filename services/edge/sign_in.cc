@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cctype>
-
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
@@ -45,20 +44,21 @@ bool IsScope(std::string_view scope) {
 }  // namespace
 
 absl::Status CheckGrant(const SignInGrant& grant) {
-  const bool plain = std::all_of(grant.person.begin(), grant.person.end(), [](unsigned char c) {
-    return std::isalnum(c) || c == '.' || c == '_' || c == '-';
-  });
+  const bool plain = std::all_of(grant.person.begin(), grant.person.end(),
+                                 [](unsigned char c) { return std::isalnum(c) || c == '.' || c == '_' || c == '-'; });
   if (grant.person.empty() || grant.person.size() > 64 || !plain) {
     return absl::InvalidArgumentError("person: 1 to 64 letters, digits, '.', '_' or '-'");
   }
   if (FindProfile(grant.profile) == nullptr) {
     std::string known;
-    for (const Profile& profile : BuiltInProfiles()) absl::StrAppend(&known, known.empty() ? "" : ", ", std::string(profile.name));
+    for (const Profile& profile : BuiltInProfiles())
+      absl::StrAppend(&known, known.empty() ? "" : ", ", std::string(profile.name));
     return absl::InvalidArgumentError(absl::StrCat("profile: one of ", known));
   }
   if (grant.scopes.empty() || grant.scopes.size() > 100) return absl::InvalidArgumentError("scope: 1 to 100 of them");
   for (const std::string& scope : grant.scopes) {
-    if (!IsScope(scope)) return absl::InvalidArgumentError(absl::StrCat("scope: \"*\" or \"sites/...\", not \"", scope, "\""));
+    if (!IsScope(scope))
+      return absl::InvalidArgumentError(absl::StrCat("scope: \"*\" or \"sites/...\", not \"", scope, "\""));
   }
   return absl::OkStatus();
 }

@@ -44,7 +44,8 @@ class RequestMetrics {
     }
     prometheus::Histogram*& seconds = seconds_[route];
     if (seconds == nullptr) {
-      seconds = &metrics_.Seconds("compagnon_edge_request_seconds", "From the request to its answer.", {{"route", route}});
+      seconds =
+          &metrics_.Seconds("compagnon_edge_request_seconds", "From the request to its answer.", {{"route", route}});
     }
     counter->Increment();
     seconds->Observe(absl::ToDoubleSeconds(report.took));
@@ -91,9 +92,10 @@ class EdgeModule : public Module {
 
   absl::Status Start() override {
     backend_ = NewGrpcBackend({.channel = parts_.channel,
-                               .token = [this](const std::string& audience, const rpc::Caller& person) {
-                                 return rpc::SignPerson(*parts_.person_key, audience, person, parts_.clock->Now());
-                               },
+                               .token =
+                                   [this](const std::string& audience, const rpc::Caller& person) {
+                                     return rpc::SignPerson(*parts_.person_key, audience, person, parts_.clock->Now());
+                                   },
                                .call_deadline = absl::Milliseconds(parts_.config->rpc.deadline_ms)});
     app_ = std::make_unique<App>(app_options_, *pages_, *backend_, *parts_.keys, *parts_.clock);
     server_ = NewCpprestServer(server_options_, [this](Request& request) { return app_->Handle(request); });

@@ -33,8 +33,10 @@ CohortPage LargeCohort() {
   page.site = {.name = "sites/sn1", .title = "Sénégal", .time_zone = "Africa/Dakar"};
   page.watermark_us = kNow;
   for (const char* code : {"2", "2open", "7", "17", "21", "38"}) page.totals[code] = Rate(87, 134);
-  for (int week = 1; week <= 26; ++week) page.weekly_active.push_back(Rate(40 + week, 134, fmt::format("2026-W{:02}", week)));
-  for (const auto& [dimension, rows] : std::vector<std::pair<std::string, int>>{{"sex", 4}, {"age", 5}, {"country", 12}}) {
+  for (int week = 1; week <= 26; ++week)
+    page.weekly_active.push_back(Rate(40 + week, 134, fmt::format("2026-W{:02}", week)));
+  for (const auto& [dimension, rows] :
+       std::vector<std::pair<std::string, int>>{{"sex", 4}, {"age", 5}, {"country", 12}}) {
     Split split;
     split.dimension = dimension;
     for (int i = 0; i < rows; ++i) {
@@ -69,7 +71,8 @@ HomePage LargeHome() {
     line.active = Rate(50, 80, "2026-W11");
     line.active_before = Rate(48, 80, "2026-W10");
     line.started = line.completed = line.dropped_out = Rate(20, 80);
-    for (int week = 0; week < 12; ++week) line.recent_weeks.push_back(Rate(30 + week, 80, fmt::format("2026-W{:02}", week + 1)));
+    for (int week = 0; week < 12; ++week)
+      line.recent_weeks.push_back(Rate(30 + week, 80, fmt::format("2026-W{:02}", week + 1)));
     page.cohorts.push_back(line);
   }
   return page;
@@ -100,9 +103,15 @@ int Main() {
   const auto report = [&](const char* name, auto render) {
     std::string html;
     const double took = MedianMicroseconds(300, [&] { html = render(); });
-    const double packed = MedianMicroseconds(100, [&] { bytes = Encode(Coding::kBrotli, html, Effort::kQuick).size(); });
-    fmt::print("{{\"bench\": \"pages\", \"metric\": \"{} render\", \"value\": {:.1f}, \"unit\": \"us\", \"html_bytes\": {}}}\n", name, took, html.size());
-    fmt::print("{{\"bench\": \"pages\", \"metric\": \"{} brotli\", \"value\": {:.1f}, \"unit\": \"us\", \"bytes\": {}}}\n", name, packed, bytes);
+    const double packed =
+        MedianMicroseconds(100, [&] { bytes = Encode(Coding::kBrotli, html, Effort::kQuick).size(); });
+    fmt::print(
+        "{{\"bench\": \"pages\", \"metric\": \"{} render\", \"value\": {:.1f}, \"unit\": \"us\", \"html_bytes\": "
+        "{}}}\n",
+        name, took, html.size());
+    fmt::print(
+        "{{\"bench\": \"pages\", \"metric\": \"{} brotli\", \"value\": {:.1f}, \"unit\": \"us\", \"bytes\": {}}}\n",
+        name, packed, bytes);
   };
   report("largest cohort page", [&] { return pages->Cohort(Language::kFrench, around, cohort); });
   report("home of 24 cohorts", [&] { return pages->Home(Language::kArabic, around, home); });

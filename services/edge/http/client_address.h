@@ -19,9 +19,9 @@ class TrustedProxies {
   static absl::StatusOr<TrustedProxies> Parse(const std::vector<std::string>& networks);
   bool Contains(std::string_view address) const;
 
-  // Who asks. The peer, unless it is trusted; then X-Forwarded-For is read from its right end, and the first address that
-  // is no trusted proxy is the client. A malformed entry ends the reading at the last address believed: what stands left
-  // of it was written by whoever sent it.
+  // Who asks. The peer, unless it is trusted; then X-Forwarded-For is read from its right end, and the first address
+  // that is no trusted proxy is the client. A malformed entry ends the reading at the last address believed: what
+  // stands left of it was written by whoever sent it.
   std::string ClientOf(std::string_view peer, const Headers& headers) const;
 
  private:

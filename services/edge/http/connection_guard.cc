@@ -53,7 +53,8 @@ bool Inspect(int fd, int port, Connection* connection) {
   size = sizeof info;
   if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return false;
   if (info.tcpi_state != kEstablished && info.tcpi_state != kCloseWait) return false;
-  *connection = {fd, inode, info.tcpi_bytes_acked, info.tcpi_bytes_received, absl::Milliseconds(info.tcpi_last_data_sent)};
+  *connection = {fd, inode, info.tcpi_bytes_acked, info.tcpi_bytes_received,
+                 absl::Milliseconds(info.tcpi_last_data_sent)};
   return true;
 }
 
@@ -90,8 +91,8 @@ int ConnectionGuard::Sweep() {
   while (const dirent* entry = readdir(directory)) {
     const int number = std::atoi(entry->d_name);
     if (entry->d_name[0] == '.' || number == dirfd(directory)) continue;
-    // Looked at in place, never duplicated: closing a duplicate of a database's descriptor would drop every POSIX lock this
-    // process holds on the file, and with them SQLite's protection.
+    // Looked at in place, never duplicated: closing a duplicate of a database's descriptor would drop every POSIX lock
+    // this process holds on the file, and with them SQLite's protection.
     Connection connection;
     if (Inspect(number, options_.port, &connection)) open.push_back(connection);
   }
@@ -108,8 +109,8 @@ int ConnectionGuard::Sweep() {
     if (connection.sent != seen.sent) seen = {connection.sent, connection.received};
     const bool flooding = connection.received - seen.received_at_answer > options_.unanswered_bytes;
     if (i < excess || connection.silent > options_.silence || flooding) {
-      // The number belongs to the listener, which may have closed it since and given it to another file: look again. Both
-      // directions: the listener's pending read or write then ends with an error and it frees the connection.
+      // The number belongs to the listener, which may have closed it since and given it to another file: look again.
+      // Both directions: the listener's pending read or write then ends with an error and it frees the connection.
       if (SocketBehind(connection.fd) != connection.inode) continue;
       shutdown(connection.fd, SHUT_RDWR);
       ++shut;

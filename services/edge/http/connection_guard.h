@@ -11,8 +11,8 @@
 
 namespace compagnon::edge {
 
-// The time-outs and bounds cpprestsdk's listener lacks, kept from outside: a thread looks at this process's TCP connections
-// on the listening port and shuts those down that
+// The time-outs and bounds cpprestsdk's listener lacks, kept from outside: a thread looks at this process's TCP
+// connections on the listening port and shuts those down that
 //   - were sent nothing for `silence` (slow headers, slow bodies, readers that stopped reading, idle keep-alive), or
 //   - sent more than `unanswered_bytes` since they were last answered (endless headers and chunked bodies, which the
 //     listener would gather in memory), or
@@ -37,7 +37,7 @@ class ConnectionGuard {
 
  private:
   struct Seen {
-    uint64_t sent = 0;             // bytes the peer acknowledged when last looked at
+    uint64_t sent = 0;                // bytes the peer acknowledged when last looked at
     uint64_t received_at_answer = 0;  // bytes received when `sent` last grew
   };
 

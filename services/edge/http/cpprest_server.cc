@@ -26,8 +26,8 @@ constexpr size_t kStreamAhead = 256 * 1024;  // bytes of a streamed body made be
 // A request counts as in hand while a copy of its Hold lives.
 using Hold = std::shared_ptr<void>;
 
-// Looks at a task's exception, since cpprestsdk ends the process over one nobody looked at, and keeps what `held` holds until
-// the task has ended.
+// Looks at a task's exception, since cpprestsdk ends the process over one nobody looked at, and keeps what `held` holds
+// until the task has ended.
 void Forget(const pplx::task<void>& task, std::shared_ptr<void> held = nullptr) {
   task.then([held = std::move(held)](const pplx::task<void>& done) {
     try {
@@ -66,21 +66,22 @@ class Core : public std::enable_shared_from_this<Core> {
     for (const auto& [name, value] : message.headers()) request->headers.Add(name, value);
     const std::string target = message.request_uri().to_string();
     int refusal = closed_ ? 503
-                           : CheckRequest(message.method(), target.empty() ? "/" : target, request->headers,
-                                          options_.limits, request.get());
+                          : CheckRequest(message.method(), target.empty() ? "/" : target, request->headers,
+                                         options_.limits, request.get());
     if (refusal != 0) return Refuse(message, refusal, begun, /*body_unread=*/true);
     request->client_address = options_.trusted_proxies.ClientOf(message.remote_address(), request->headers);
     if (ContentLength(request->headers) == 0) return Submit(std::move(message), std::move(request));
     // Waiting for a body holds no thread; ConnectionGuard ends bodies that never come.
-    message.extract_vector().then([self = shared_from_this(), message, request](const pplx::task<std::vector<unsigned char>>& done) {
-      try {
-        const std::vector<unsigned char> bytes = done.get();
-        request->body.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-      } catch (...) {
-        return self->Refuse(message, 400, self->options_.clock->Now(), /*body_unread=*/true);
-      }
-      self->Submit(message, request);
-    });
+    message.extract_vector().then(
+        [self = shared_from_this(), message, request](const pplx::task<std::vector<unsigned char>>& done) {
+          try {
+            const std::vector<unsigned char> bytes = done.get();
+            request->body.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+          } catch (...) {
+            return self->Refuse(message, 400, self->options_.clock->Now(), /*body_unread=*/true);
+          }
+          self->Submit(message, request);
+        });
   }
 
  private:
@@ -193,7 +194,8 @@ class Core : public std::enable_shared_from_this<Core> {
     } else {
       // The chunked body breaks off, so that nobody takes half a file for a whole one.
       Forget(buffer.close(std::ios_base::out, std::make_exception_ptr(std::runtime_error("broken off"))));
-      Log(LogLevel::kWarning, "a streamed answer broke off", {{"route", response.route}, {"reason", std::string_view(status.message().data(), status.message().size())}});
+      Log(LogLevel::kWarning, "a streamed answer broke off",
+          {{"route", response.route}, {"reason", std::string_view(status.message().data(), status.message().size())}});
     }
   }
 
@@ -207,8 +209,8 @@ class Core : public std::enable_shared_from_this<Core> {
     response.compress = false;
     AddSecurityHeaders(options_.policy, options_.clock->Now(), &response);
     if (body_unread) {
-      // The listener answers only once the request's body is in. Closing the stream it writes to makes it give up reading;
-      // the connection is then in an unknown state and must go.
+      // The listener answers only once the request's body is in. Closing the stream it writes to makes it give up
+      // reading; the connection is then in an unknown state and must go.
       response.headers.Set("Connection", "close");
       const auto& impl = message._get_impl();
       const auto refused = std::make_exception_ptr(std::runtime_error("refused"));

@@ -61,18 +61,24 @@ Coding ChooseCoding(std::string_view accept_encoding) {
 
 std::string_view NameOf(Coding coding) {
   switch (coding) {
-    case Coding::kIdentity: return "";
-    case Coding::kGzip: return "gzip";
-    case Coding::kBrotli: return "br";
+    case Coding::kIdentity:
+      return "";
+    case Coding::kGzip:
+      return "gzip";
+    case Coding::kBrotli:
+      return "br";
   }
   return "";
 }
 
 std::string Encode(Coding coding, std::string_view bytes, Effort effort) {
   switch (coding) {
-    case Coding::kIdentity: return std::string(bytes);
-    case Coding::kGzip: return Gzip(bytes, effort == Effort::kBest ? 9 : 5);
-    case Coding::kBrotli: return Brotli(bytes, effort == Effort::kBest ? 11 : 4);
+    case Coding::kIdentity:
+      return std::string(bytes);
+    case Coding::kGzip:
+      return Gzip(bytes, effort == Effort::kBest ? 9 : 5);
+    case Coding::kBrotli:
+      return Brotli(bytes, effort == Effort::kBest ? 11 : 4);
   }
   return std::string(bytes);
 }

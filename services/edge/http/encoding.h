@@ -8,7 +8,8 @@ namespace compagnon::edge {
 
 enum class Coding { kIdentity, kGzip, kBrotli };
 
-// The best coding an Accept-Encoding allows (RFC 9110, 12.5.3): brotli before gzip at equal weight; q=0 forbids; "*" counts.
+// The best coding an Accept-Encoding allows (RFC 9110, 12.5.3): brotli before gzip at equal weight; q=0 forbids; "*"
+// counts.
 Coding ChooseCoding(std::string_view accept_encoding);
 // "br", "gzip", "".
 std::string_view NameOf(Coding coding);

@@ -22,13 +22,14 @@ struct RequestLimits {
 // True for valid UTF-8 (RFC 3629: no overlong form, no surrogate, at most U+10FFFF).
 bool IsUtf8(std::string_view bytes);
 
-// Percent-decodes; `plus_is_space` for forms. False on a broken escape, a NUL or another control character (a form keeps
-// TAB, CR and LF), or bytes that are not UTF-8.
+// Percent-decodes; `plus_is_space` for forms. False on a broken escape, a NUL or another control character (a form
+// keeps TAB, CR and LF), or bytes that are not UTF-8.
 bool PercentDecode(std::string_view text, bool plus_is_space, std::string* out);
 // Encodes everything but RFC 3986's unreserved characters: safe in a path segment, a query value and an HTML attribute.
 std::string PercentEncode(std::string_view text);
 
-// Splits "/a/b%20c" into {"a", "b c"}; "/" gives none. A trailing slash is allowed. False for a relative path, an empty,
+// Splits "/a/b%20c" into {"a", "b c"}; "/" gives none. A trailing slash is allowed. False for a relative path, an
+// empty,
 // "." or ".." segment in any encoding, an encoded slash or backslash: such paths have no innocent reading here.
 bool SplitPath(std::string_view path, std::vector<std::string>* segments);
 

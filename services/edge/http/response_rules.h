@@ -13,7 +13,8 @@ struct ResponsePolicy {
   bool indexed = false;  // false: X-Robots-Tag noindex, nofollow
 };
 
-// Adds what every answer carries: CSP, nosniff, Referrer-Policy, COOP, CORP, Permissions-Policy, HSTS, X-Robots-Tag, Date.
+// Adds what every answer carries: CSP, nosniff, Referrer-Policy, COOP, CORP, Permissions-Policy, HSTS, X-Robots-Tag,
+// Date.
 void AddSecurityHeaders(const ResponsePolicy& policy, absl::Time now, Response* response);
 
 // True when the tag is in an If-None-Match (weak comparison, RFC 9110, 13.1.2; "*" matches).

@@ -56,7 +56,8 @@ class HttpServer {
   virtual size_t queued() const = 0;
 };
 
-// The server over cpprestsdk's listener, whose missing limits are kept by RequestLimits, WorkerPool and ConnectionGuard.
+// The server over cpprestsdk's listener, whose missing limits are kept by RequestLimits, WorkerPool and
+// ConnectionGuard.
 std::unique_ptr<HttpServer> NewCpprestServer(HttpServer::Options options, Handler handler);
 
 }  // namespace compagnon::edge

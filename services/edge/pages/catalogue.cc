@@ -18,8 +18,10 @@ std::string Fill(const std::string& text, Catalogue::Arguments arguments) {
     }
     const size_t end = text.find('}', i);
     const std::string_view name = std::string_view(text).substr(i + 1, end - i - 1);
-    const auto* found = std::find_if(arguments.begin(), arguments.end(), [&](const auto& a) { return a.first == name; });
-    if (found == arguments.end()) Die("a text wants {" + std::string(name) + "}, which its caller does not give: " + text);
+    const auto* found =
+        std::find_if(arguments.begin(), arguments.end(), [&](const auto& a) { return a.first == name; });
+    if (found == arguments.end())
+      Die("a text wants {" + std::string(name) + "}, which its caller does not give: " + text);
     out.append(found->second);
     i = end;
   }
@@ -30,9 +32,12 @@ std::string Fill(const std::string& text, Catalogue::Arguments arguments) {
 
 std::string_view CodeOf(Language language) {
   switch (language) {
-    case Language::kFrench: return "fr";
-    case Language::kEnglish: return "en";
-    case Language::kArabic: return "ar";
+    case Language::kFrench:
+      return "fr";
+    case Language::kEnglish:
+      return "en";
+    case Language::kArabic:
+      return "ar";
   }
   return "fr";
 }
@@ -70,7 +75,8 @@ std::string_view PluralCategory(Language language, int64_t n) {
     case Language::kFrench:
       // CLDR's "many" for whole millions asks for "de" ("un million d'apprenants"); numbers here are written in digits.
       return n <= 1 ? "one" : "other";
-    case Language::kEnglish: return n == 1 ? "one" : "other";
+    case Language::kEnglish:
+      return n == 1 ? "one" : "other";
     case Language::kArabic:
       if (n == 0) return "zero";
       if (n == 1) return "one";

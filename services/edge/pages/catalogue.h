@@ -29,8 +29,8 @@ std::string_view PluralCategory(Language language, int64_t n);
 std::vector<std::string_view> PluralCategories(Language language);
 
 // The texts of one language, from lines "key = text" (# starts a comment). "{name}" in a text is filled by an argument.
-// A text that counts has one line per plural category: "key.one", "key.other". Texts are plain: whoever puts one in HTML
-// escapes it. Immutable after Parse, so safe from any thread.
+// A text that counts has one line per plural category: "key.one", "key.other". Texts are plain: whoever puts one in
+// HTML escapes it. Immutable after Parse, so safe from any thread.
 class Catalogue {
  public:
   using Arguments = std::initializer_list<std::pair<std::string_view, std::string_view>>;
@@ -40,7 +40,8 @@ class Catalogue {
 
   Language language() const { return language_; }
   bool Has(std::string_view key) const;
-  // A key that is missing stops the process: tests hold every key of the code and the templates against every catalogue.
+  // A key that is missing stops the process: tests hold every key of the code and the templates against every
+  // catalogue.
   const std::string& Text(std::string_view key) const;
   std::string Text(std::string_view key, Arguments arguments) const;
   // Picks the plural form of `n`; `number` is how it is written and fills "{n}".

@@ -15,8 +15,8 @@ std::string Tenths(int64_t tenths) {
 }
 
 std::string Box(int64_t x, int64_t width, int64_t bottom, int64_t height) {
-  return absl::StrCat("M", Tenths(x), " ", Tenths(bottom), "v-", Tenths(height), "h", Tenths(width), "v", Tenths(height),
-                      "z");
+  return absl::StrCat("M", Tenths(x), " ", Tenths(bottom), "v-", Tenths(height), "h", Tenths(width), "v",
+                      Tenths(height), "z");
 }
 
 }  // namespace
@@ -56,7 +56,8 @@ BarChart DrawBars(const std::vector<Bar>& bars, size_t slots, int width, int hei
       return std::max<int64_t>(10, static_cast<int64_t>(static_cast<__int128>(value) * bottom / chart.top));
     };
     const int64_t x = begin + gap, w = end - begin - 2 * gap;
-    if (bar.whole > 0) absl::StrAppend(&chart.whole, "M", Tenths(x), " ", Tenths(bottom - height_of(bar.whole)), "h", Tenths(w));
+    if (bar.whole > 0)
+      absl::StrAppend(&chart.whole, "M", Tenths(x), " ", Tenths(bottom - height_of(bar.whole)), "h", Tenths(w));
     if (bar.value > 0) absl::StrAppend(bar.weak ? &chart.weak : &chart.value, Box(x, w, bottom, height_of(bar.value)));
   }
   return chart;

@@ -14,15 +14,16 @@ struct Bar {
   bool weak = false;  // incomplete data: drawn apart, and said in words beside the chart
 };
 
-// The paths of a bar chart in a box of `width` x `height` units, stretched by the page; text stays outside, so that it never
-// shrinks. Each path is the d attribute of one <path>: a whole chart is four elements, however many weeks it shows.
+// The paths of a bar chart in a box of `width` x `height` units, stretched by the page; text stays outside, so that it
+// never shrinks. Each path is the d attribute of one <path>: a whole chart is four elements, however many weeks it
+// shows.
 struct BarChart {
   int width = 0, height = 0;
   int64_t top = 0;    // the value at the upper edge, RoundTop of the largest
   std::string whole;  // marks
   std::string value;
   std::string weak;
-  std::string grid;   // half and top
+  std::string grid;  // half and top
 };
 
 // The axis has room for at least `slots` bars; fewer stand at its newest end.

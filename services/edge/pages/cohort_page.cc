@@ -12,13 +12,14 @@ namespace {
 
 constexpr const char* kKeyFigures[] = {"2", "2open", "9", "7", "17", "21", "38"};
 constexpr const char* kSplitFigures[] = {"2", "9", "7", "17", "21"};
-constexpr size_t kChartWeeks = 26;      // half a year; the table and the CSV hold no more and all
-constexpr size_t kFewestSlots = 8;    // a young cohort has thin bars too
+constexpr size_t kChartWeeks = 26;  // half a year; the table and the CSV hold no more and all
+constexpr size_t kFewestSlots = 8;  // a young cohort has thin bars too
 constexpr size_t kSplitRows = 15;
-constexpr int64_t kActiveDays = 7;      // an action so recent is simply "active"
-constexpr int64_t kSilentDays = 21;     // from here the line stands out, as indicator 22 counts
+constexpr int64_t kActiveDays = 7;   // an action so recent is simply "active"
+constexpr int64_t kSilentDays = 21;  // from here the line stands out, as indicator 22 counts
 
-void SetCsv(const Format& format, const CohortPage& page, std::string_view indicators, std::string_view what, View* view) {
+void SetCsv(const Format& format, const CohortPage& page, std::string_view indicators, std::string_view what,
+            View* view) {
   if (!page.may_export) return;
   std::string path = CohortPath(page.name) + "/figures.csv";
   if (!indicators.empty()) path += "?indicators=" + std::string(indicators);
@@ -154,9 +155,8 @@ View LearnerRow(const Format& format, const LearnerLine& learner, int64_t waterm
   const Catalogue& texts = format.texts();
   View row;
   row.Set("name", learner.full_name.empty() ? texts.Text("learner.unnamed") : DisplayName(learner.full_name));
-  row.Set("last", learner.last_action_us == 0
-                      ? texts.Text("learner.never")
-                      : format.DateOf(absl::FromUnixMicros(learner.last_action_us), zone));
+  row.Set("last", learner.last_action_us == 0 ? texts.Text("learner.never")
+                                              : format.DateOf(absl::FromUnixMicros(learner.last_action_us), zone));
   row.Set("days", format.Number(learner.active_days));
   row.Set("recent", absl::StrJoin(learner.recent_active_days, " · "));
   std::string state;
@@ -225,9 +225,10 @@ View CohortView(const Format& format, const CohortPage& page) {
       view.Set("known", texts.Text("cohort.unknown"));
     } else {
       const std::string when = format.DateTime(absl::FromUnixMicros(page.watermark_us), zone);
-      view.Set("known", page.site.time_zone.empty()
-                            ? texts.Text("cohort.known_utc", {{"when", when}})
-                            : texts.Text("cohort.known", {{"when", when}, {"zone", format.Foreign(page.site.time_zone)}}));
+      view.Set("known",
+               page.site.time_zone.empty()
+                   ? texts.Text("cohort.known_utc", {{"when", when}})
+                   : texts.Text("cohort.known", {{"when", when}, {"zone", format.Foreign(page.site.time_zone)}}));
     }
     view.Set("keys", Keys(format, page, zone));
     if (!page.weekly_active.empty()) view.Set("activity", Activity(format, page, zone));

@@ -76,8 +76,10 @@ std::string Format::Percent(int64_t numerator, int64_t denominator) const {
     percent = 99;
   }
   switch (language()) {
-    case Language::kFrench: return (bound.empty() ? "" : bound + kNarrowSpace) + Number(percent) + kNarrowSpace + "%";
-    case Language::kEnglish: return bound + Number(percent) + "%";
+    case Language::kFrench:
+      return (bound.empty() ? "" : bound + kNarrowSpace) + Number(percent) + kNarrowSpace + "%";
+    case Language::kEnglish:
+      return bound + Number(percent) + "%";
     case Language::kArabic:
       // With no blank between, the sign follows its number in either direction.
       return bound.empty() ? Number(percent) + "%" : LeftToRight(bound + Number(percent) + "%");
@@ -92,8 +94,7 @@ std::string Format::BasisPoints(int32_t bp) const {
 
 std::string Format::Date(absl::CivilDay day, bool year) const {
   const std::string& month = catalogue_.Text("month." + std::to_string(day.month()));
-  const std::string number =
-      day.day() == 1 && language() == Language::kFrench ? "1er" : std::to_string(day.day());
+  const std::string number = day.day() == 1 && language() == Language::kFrench ? "1er" : std::to_string(day.day());
   if (!year) return catalogue_.Text("date.short", {{"day", number}, {"month", month}});
   return catalogue_.Text("date.long", {{"day", number}, {"month", month}, {"year", std::to_string(day.year())}});
 }
@@ -111,10 +112,9 @@ std::string Format::WeekSpan(std::string_view week) const {
   if (!monday) return std::string(week);
   const absl::CivilDay sunday = *monday + 6;
   const bool same_month = monday->month() == sunday.month();
-  const std::string first = same_month ? (monday->day() == 1 && language() == Language::kFrench
-                                              ? "1er"
-                                              : std::to_string(monday->day()))
-                                       : Date(*monday, monday->year() != sunday.year());
+  const std::string first =
+      same_month ? (monday->day() == 1 && language() == Language::kFrench ? "1er" : std::to_string(monday->day()))
+                 : Date(*monday, monday->year() != sunday.year());
   return catalogue_.Text("week.span", {{"first", first}, {"last", Date(sunday, monday->year() != sunday.year())}});
 }
 

@@ -22,8 +22,8 @@ class Format {
   std::string Number(int64_t n) const;
   // "+8", "−3", "±0"; kept from turning round in Arabic.
   std::string Signed(int64_t n) const;
-  // Whole per cent, rounded to nearest, halves up; "< 1 %" and "> 99 %" so that only nobody is 0 % and only all are 100 %.
-  // `denominator` > 0.
+  // Whole per cent, rounded to nearest, halves up; "< 1 %" and "> 99 %" so that only nobody is 0 % and only all are 100
+  // %. `denominator` > 0.
   std::string Percent(int64_t numerator, int64_t denominator) const;
   // Ten-thousandths as whole per cent, rounded down: 99.9 % of the data is not all of it.
   std::string BasisPoints(int32_t bp) const;
@@ -36,8 +36,8 @@ class Format {
   std::string WeekSpan(std::string_view week) const;
   // "S12", "W12", ... for the edge of a chart.
   std::string WeekShort(std::string_view week) const;
-  // A text whose language is not the page's (a name, a code): in Arabic it is isolated, so that its direction moves nothing
-  // around it.
+  // A text whose language is not the page's (a name, a code): in Arabic it is isolated, so that its direction moves
+  // nothing around it.
   std::string Foreign(std::string_view text) const;
   // "{n} apprenants" by the plural rules, n written by Number.
   std::string Count(std::string_view key, int64_t n, Catalogue::Arguments arguments = {}) const;
@@ -51,8 +51,8 @@ class Format {
 // Monday of ISO week "2026-W12"; nothing when malformed or when that year has no such week.
 std::optional<absl::CivilDay> MondayOf(std::string_view week);
 
-// A name as safe to show: invalid UTF-8 replaced, control and bidirectional control characters removed, blanks folded, cut
-// after 80 characters. Names come from Moodle, where people write what they like.
+// A name as safe to show: invalid UTF-8 replaced, control and bidirectional control characters removed, blanks folded,
+// cut after 80 characters. Names come from Moodle, where people write what they like.
 std::string DisplayName(std::string_view name);
 
 }  // namespace compagnon::edge

@@ -6,12 +6,18 @@ namespace {
 
 std::string LinkKey(SiteInfo::Link link) {
   switch (link) {
-    case SiteInfo::Link::kUnknown: return "link.unknown";
-    case SiteInfo::Link::kOk: return "link.ok";
-    case SiteInfo::Link::kCatchingUp: return "link.catching_up";
-    case SiteInfo::Link::kUnreachable: return "link.unreachable";
-    case SiteInfo::Link::kNeedsOperator: return "link.needs_operator";
-    case SiteInfo::Link::kFileOnly: return "link.file_only";
+    case SiteInfo::Link::kUnknown:
+      return "link.unknown";
+    case SiteInfo::Link::kOk:
+      return "link.ok";
+    case SiteInfo::Link::kCatchingUp:
+      return "link.catching_up";
+    case SiteInfo::Link::kUnreachable:
+      return "link.unreachable";
+    case SiteInfo::Link::kNeedsOperator:
+      return "link.needs_operator";
+    case SiteInfo::Link::kFileOnly:
+      return "link.file_only";
   }
   return "link.unknown";
 }

@@ -79,11 +79,10 @@ void Lead(const Format& format, const std::vector<CohortLine>& cohorts, View* vi
     completed += line.newly_completed;
   }
   const std::string people = format.Count("active", active), span = format.WeekSpan(week);
-  std::string lead = comparable
-                         ? format.Count("home.lead", counted, {{"active", people},
-                                                               {"week", span},
-                                                               {"change", ChangeOf(format, active - before)}})
-                         : format.Count("home.lead_plain", counted, {{"active", people}, {"week", span}});
+  std::string lead =
+      comparable ? format.Count("home.lead", counted,
+                                {{"active", people}, {"week", span}, {"change", ChangeOf(format, active - before)}})
+                 : format.Count("home.lead_plain", counted, {{"active", people}, {"week", span}});
   view->Set("lead", std::move(lead));
   std::string moves = texts.Text("moves.both", {{"enrolled", format.Count("moves.enrolled", enrolled)},
                                                 {"completed", format.Count("moves.completed", completed)}});

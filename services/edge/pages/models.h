@@ -124,11 +124,11 @@ struct CohortPage {
 struct Surroundings {
   bool test_environment = false;
   bool signed_in = false;
-  std::string profile;       // "coordinator", ...
-  std::string current;       // "home", "freshness", ""
-  std::string path;          // of this page with its query but lang, where extending the session leads back to
-  std::string query;         // "after=...&" or "": what a language link keeps
-  int idle_minutes = 30;     // said in words: an instant would change the page, and its ETag, at every reading
+  std::string profile;    // "coordinator", ...
+  std::string current;    // "home", "freshness", ""
+  std::string path;       // of this page with its query but lang, where extending the session leads back to
+  std::string query;      // "after=...&" or "": what a language link keeps
+  int idle_minutes = 30;  // said in words: an instant would change the page, and its ETag, at every reading
   int session_hours = 8;
 };
 

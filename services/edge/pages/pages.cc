@@ -13,9 +13,12 @@ constexpr int kNoticeMinutes = 5;  // the notice shows so long before the sessio
 
 std::string_view NameOf(Language language) {
   switch (language) {
-    case Language::kFrench: return "Français";
-    case Language::kEnglish: return "English";
-    case Language::kArabic: return "العربية";
+    case Language::kFrench:
+      return "Français";
+    case Language::kEnglish:
+      return "English";
+    case Language::kArabic:
+      return "العربية";
   }
   return "";
 }
@@ -33,7 +36,8 @@ Asset MakeAsset(std::string content_type, std::string content) {
 std::string HashedName(std::string_view path, std::string_view content) {
   const std::string_view file = path.substr(path.rfind('/') + 1);
   const size_t dot = file.rfind('.');
-  return std::string(file.substr(0, dot)) + "." + HexEncode(Sha256(content)).substr(0, 10) + std::string(file.substr(dot));
+  return std::string(file.substr(0, dot)) + "." + HexEncode(Sha256(content)).substr(0, 10) +
+         std::string(file.substr(dot));
 }
 
 }  // namespace
@@ -96,9 +100,8 @@ View Pages::Layout(const Format& format, const Surroundings& around, std::string
   if (around.signed_in) {
     const std::string key = "profile." + around.profile;
     layout.Set("profile", format.texts().Has(key) ? format.texts().Text(key) : around.profile);
-    layout.Set("session_rule",
-               format.texts().Text("session.rule", {{"idle", std::to_string(around.idle_minutes)},
-                                                    {"hours", std::to_string(around.session_hours)}}));
+    layout.Set("session_rule", format.texts().Text("session.rule", {{"idle", std::to_string(around.idle_minutes)},
+                                                                    {"hours", std::to_string(around.session_hours)}}));
   }
   return layout;
 }
@@ -117,8 +120,7 @@ std::string Pages::Home(Language language, const Surroundings& around, const Hom
 
 std::string Pages::Cohort(Language language, const Surroundings& around, const CohortPage& page) const {
   const Format format(catalogues_->at(language));
-  const std::string title =
-      DisplayName(page.course_full_name) + " – " + CohortTitle(format, page.cohort);
+  const std::string title = DisplayName(page.course_full_name) + " – " + CohortTitle(format, page.cohort);
   return Render("cohort", format, Layout(format, around, title), CohortView(format, page));
 }
 

@@ -8,7 +8,8 @@ namespace compagnon::edge {
 namespace {
 
 bool IsUrlAttribute(std::string_view name) {
-  for (const std::string_view url : {"href", "src", "action", "formaction", "cite", "poster", "data", "srcset", "xlink:href"}) {
+  for (const std::string_view url :
+       {"href", "src", "action", "formaction", "cite", "poster", "data", "srcset", "xlink:href"}) {
     if (EqualsIgnoreCase(name, url)) return true;
   }
   return false;
@@ -74,7 +75,9 @@ class Linter {
 
   void OpenTag() {
     size_t end = at_ + 1;
-    while (end < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[end])) || text_[end] == '/' || text_[end] == '!')) ++end;
+    while (end < text_.size() &&
+           (std::isalnum(static_cast<unsigned char>(text_[end])) || text_[end] == '/' || text_[end] == '!'))
+      ++end;
     element_ = std::string(text_.substr(at_ + 1, end - at_ - 1));
     if (element_.empty()) {
       Find("a bare <");
@@ -87,7 +90,8 @@ class Linter {
   void Step() {
     const char c = text_[at_];
     switch (place_) {
-      case Place::kText: break;
+      case Place::kText:
+        break;
       case Place::kTag:
         if (c == '>') {
           const bool raw = EqualsIgnoreCase(element_, "script") || EqualsIgnoreCase(element_, "style");

@@ -35,7 +35,8 @@ data ToData(const View& view) {
 }
 
 // Text with every {{> name}} replaced by that file.
-absl::StatusOr<std::string> Include(const std::map<std::string, std::string>& files, const std::string& text, int depth) {
+absl::StatusOr<std::string> Include(const std::map<std::string, std::string>& files, const std::string& text,
+                                    int depth) {
   if (depth > kPartialDepth) return absl::InvalidArgumentError("partials include each other without end");
   std::string out;
   size_t from = 0;
@@ -86,8 +87,8 @@ std::string JoinLines(const std::string& text) {
 }  // namespace
 
 struct TemplateSet::Impl {
-  // mustache::render is not const only because it keeps parse errors of partials and lambdas; these templates have neither,
-  // so nothing is written while rendering and threads may share them.
+  // mustache::render is not const only because it keeps parse errors of partials and lambdas; these templates have
+  // neither, so nothing is written while rendering and threads may share them.
   mutable std::map<std::pair<std::string, Language>, std::unique_ptr<mustache>, std::less<>> parsed;
 };
 
@@ -133,12 +134,23 @@ std::string EscapeHtml(std::string_view text) {
   out.reserve(text.size() + 16);
   for (const char c : text) {
     switch (c) {
-      case '&': out.append("&amp;"); break;
-      case '<': out.append("&lt;"); break;
-      case '>': out.append("&gt;"); break;
-      case '"': out.append("&quot;"); break;
-      case '\'': out.append("&#39;"); break;
-      default: out.push_back(c);
+      case '&':
+        out.append("&amp;");
+        break;
+      case '<':
+        out.append("&lt;");
+        break;
+      case '>':
+        out.append("&gt;");
+        break;
+      case '"':
+        out.append("&quot;");
+        break;
+      case '\'':
+        out.append("&#39;");
+        break;
+      default:
+        out.push_back(c);
     }
   }
   return out;

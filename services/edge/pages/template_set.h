@@ -14,8 +14,8 @@
 namespace compagnon::edge {
 
 // Every page template in every language, parsed once. Templates are mustache with two additions made at load time:
-// [[key]] is the catalogue's text (escaped), and {{> name}} is the text of templates/name.mustache. Line breaks with the
-// blanks after them vanish, so a template that needs a blank writes it. Rendering is safe from any thread.
+// [[key]] is the catalogue's text (escaped), and {{> name}} is the text of templates/name.mustache. Line breaks with
+// the blanks after them vanish, so a template that needs a blank writes it. Rendering is safe from any thread.
 class TemplateSet {
  public:
   // `files` by name without extension. Fails on a lint finding, a missing text or partial, and a broken section.
@@ -34,9 +34,9 @@ class TemplateSet {
   std::unique_ptr<Impl> impl_;
 };
 
-// What is wrong with a template, one line each; empty when nothing. Data must pass through the escaper and land where the
-// escaper's five characters are enough: in text or in a double-quoted attribute that is no event handler, no style and, for
-// URLs, under a path of ours.
+// What is wrong with a template, one line each; empty when nothing. Data must pass through the escaper and land where
+// the escaper's five characters are enough: in text or in a double-quoted attribute that is no event handler, no style
+// and, for URLs, under a path of ours.
 std::vector<std::string> LintTemplate(std::string_view name, std::string_view text);
 
 // The five characters of HTML escaped.

@@ -10,8 +10,8 @@
 
 namespace compagnon::edge {
 
-// What a template is filled with: a tree of texts, flags, objects and lists. Texts are plain; the template escapes them.
-// An empty text is false to a section, so that {{#note}}...{{/note}} disappears with its text.
+// What a template is filled with: a tree of texts, flags, objects and lists. Texts are plain; the template escapes
+// them. An empty text is false to a section, so that {{#note}}...{{/note}} disappears with its text.
 class View {
  public:
   using List = std::vector<View>;

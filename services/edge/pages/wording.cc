@@ -38,10 +38,11 @@ std::string ActivitySentence(const Format& format, const Ratio& active, const Ra
   if (active.week.empty()) return texts.Text("cohort.no_week");
   const std::string count = format.Count("active", active.numerator);
   const std::string week = format.WeekSpan(active.week);
-  if (before.week.empty() || !before.computable()) return texts.Text("cohort.sentence_plain", {{"active", count}, {"week", week}});
-  return texts.Text("cohort.sentence", {{"active", count},
-                                        {"week", week},
-                                        {"change", ChangeOf(format, active.numerator - before.numerator)}});
+  if (before.week.empty() || !before.computable())
+    return texts.Text("cohort.sentence_plain", {{"active", count}, {"week", week}});
+  return texts.Text(
+      "cohort.sentence",
+      {{"active", count}, {"week", week}, {"change", ChangeOf(format, active.numerator - before.numerator)}});
 }
 
 bool IsCurrentWeek(const Ratio& week, int64_t watermark_us, const absl::TimeZone& zone) {

@@ -21,8 +21,8 @@ std::string CompletenessOf(const Format& format, int32_t completeness_bp);
 // Measured and below all of it.
 bool IsIncomplete(const Ratio& ratio);
 
-// "112 apprenants actifs du 9 au 15 mars, +8 par rapport à la semaine précédente."; says so when no week is complete yet.
-// `before` counts only when it is a week too.
+// "112 apprenants actifs du 9 au 15 mars, +8 par rapport à la semaine précédente."; says so when no week is complete
+// yet. `before` counts only when it is a week too.
 std::string ActivitySentence(const Format& format, const Ratio& active, const Ratio& before);
 // "+8 par rapport à la semaine précédente" or "autant que la semaine précédente".
 std::string ChangeOf(const Format& format, int64_t delta);
@@ -40,7 +40,8 @@ std::string DimensionValue(const Format& format, std::string_view dimension, std
 
 // "sites/sn1" of any resource name below it, "" when it is none.
 std::string SiteOf(std::string_view name);
-// "sn1/4/A" of "sites/sn1/courses/4/cohorts/A", percent-encoded: what stands after "/cohorts/". "" when it is no cohort.
+// "sn1/4/A" of "sites/sn1/courses/4/cohorts/A", percent-encoded: what stands after "/cohorts/". "" when it is no
+// cohort.
 std::string CohortPath(std::string_view name);
 
 }  // namespace compagnon::edge

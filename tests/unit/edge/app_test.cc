@@ -16,7 +16,8 @@ class FakeBackend : public Backend {
     token = page_token;
     return home;
   }
-  absl::StatusOr<CohortPage> LoadCohort(const Asker& asker, const std::string& name, const std::string& learners_token) override {
+  absl::StatusOr<CohortPage> LoadCohort(const Asker& asker, const std::string& name,
+                                        const std::string& learners_token) override {
     last = asker;
     asked = name;
     token = learners_token;
@@ -30,7 +31,8 @@ class FakeBackend : public Backend {
     last = asker;
     return {};
   }
-  absl::Status Export(const Asker& asker, const std::string& name, const std::vector<std::string>& wanted, const BodySink& sink) override {
+  absl::Status Export(const Asker& asker, const std::string& name, const std::vector<std::string>& wanted,
+                      const BodySink& sink) override {
     last = asker;
     asked = name;
     indicators = wanted;
@@ -50,10 +52,12 @@ struct World {
   MemoryKeys keys{clock};
   FakeBackend backend;
   Pages pages = *Pages::Load(30);
-  App app{{.address = *PublicAddress::Parse("https://c.example.org"), .sign_in_attempts = 20}, pages, backend, keys, clock};
+  App app{
+      {.address = *PublicAddress::Parse("https://c.example.org"), .sign_in_attempts = 20}, pages, backend, keys, clock};
   std::string cookie;
 
-  Response Ask(const std::string& method, const std::string& target, std::vector<std::pair<std::string, std::string>> headers = {}, std::string body = "") {
+  Response Ask(const std::string& method, const std::string& target,
+               std::vector<std::pair<std::string, std::string>> headers = {}, std::string body = "") {
     Headers all;
     all.Add("Host", "c.example.org");
     if (method == "POST") all.Add("Origin", "https://c.example.org");
@@ -101,7 +105,8 @@ TEST_CASE("nobody sees a page before signing in") {
     CHECK(response.status == 303);
     CHECK(response.headers.Get("location") == "/sign-in");
   }
-  for (const char* path : {"/sign-in", "/accessibility", "/privacy", "/signed-out"}) CHECK(world.Ask("GET", path).status == 200);
+  for (const char* path : {"/sign-in", "/accessibility", "/privacy", "/signed-out"})
+    CHECK(world.Ask("GET", path).status == 200);
 }
 
 TEST_CASE("opening a link offers a button and only the button signs in") {
@@ -149,7 +154,9 @@ TEST_CASE("modules are asked with the person's profile and scopes") {
   CHECK(world.Ask("GET", "/?after=t%2F1").status == 200);
   CHECK(world.backend.last.caller.person == "p-1");
   CHECK(world.backend.last.caller.scopes == std::vector<std::string>{"sites/sn1", "sites/ma1/courses/7"});
-  CHECK(world.backend.last.caller.permissions == std::vector<std::string>{"analytics.figures.read", "analytics.freshness.read", "moodle.directory.read", "moodle.sites.read"});
+  CHECK(world.backend.last.caller.permissions ==
+        std::vector<std::string>{"analytics.figures.read", "analytics.freshness.read", "moodle.directory.read",
+                                 "moodle.sites.read"});
   CHECK_FALSE(world.backend.last.caller.session.empty());
   CHECK(world.cookie.find(world.backend.last.caller.session) == std::string::npos);
   CHECK(world.backend.token == "t/1");
@@ -163,7 +170,8 @@ TEST_CASE("addresses of cohorts become resource names") {
   CHECK(world.Ask("GET", "/cohorts/sn1/4/A%20%26%20B?after=x").status == 200);
   CHECK(world.backend.asked == "sites/sn1/courses/4/cohorts/A & B");
   CHECK(world.backend.token == "x");
-  for (const char* path : {"/cohorts", "/cohorts/sn1", "/cohorts/sn1/4/A/b", "/nothing", "/freshness/x"}) CHECK(world.Ask("GET", path).status == 404);
+  for (const char* path : {"/cohorts", "/cohorts/sn1", "/cohorts/sn1/4/A/b", "/nothing", "/freshness/x"})
+    CHECK(world.Ask("GET", path).status == 404);
 }
 
 TEST_CASE("a refusal of a module is a page that says so") {
@@ -193,8 +201,11 @@ TEST_CASE("a file is made for those who may take figures away") {
   REQUIRE(file.stream([&](std::string_view piece) {
                 csv += piece;
                 return absl::OkStatus();
-              }).ok());
-  CHECK(csv == "\xef\xbb\xbf" "a,b\r\n'=x,1\r\n");
+              })
+              .ok());
+  CHECK(csv ==
+        "\xef\xbb\xbf"
+        "a,b\r\n'=x,1\r\n");
   CHECK(world.backend.indicators == std::vector<std::string>{"9", "17"});
   for (const char* profile : {"auditor", "operator", "reader"}) {
     World other;
@@ -231,7 +242,8 @@ TEST_CASE("reading changes nothing whatever the address") {
   World world;
   world.SignIn();
   for (const char* path : {"/sign-out", "/session/extend"}) CHECK(world.Ask("GET", path).status == 405);
-  for (const char* path : {"/", "/freshness", "/cohorts/sn1/4", "/privacy"}) CHECK(world.Ask("POST", path).status == 405);
+  for (const char* path : {"/", "/freshness", "/cohorts/sn1/4", "/privacy"})
+    CHECK(world.Ask("POST", path).status == 405);
   CHECK(world.Ask("GET", "/").status == 200);
 }
 
@@ -239,8 +251,11 @@ TEST_CASE("extending leads back to the page and nowhere else") {
   World world;
   world.SignIn();
   const std::string csrf = world.Csrf();
-  CHECK(world.Ask("POST", "/session/extend", {}, "csrf=" + csrf + "&back=%2Fcohorts%2Fsn1%2F4").headers.Get("location") == "/cohorts/sn1/4");
-  for (const char* back : {"//evil.example.org", "https://evil.example.org", "/\\evil", "", "/a b", "javascript:x"}) CHECK(SafeBackPath(back) == "/");
+  CHECK(
+      world.Ask("POST", "/session/extend", {}, "csrf=" + csrf + "&back=%2Fcohorts%2Fsn1%2F4").headers.Get("location") ==
+      "/cohorts/sn1/4");
+  for (const char* back : {"//evil.example.org", "https://evil.example.org", "/\\evil", "", "/a b", "javascript:x"})
+    CHECK(SafeBackPath(back) == "/");
   world.clock.now += absl::Minutes(29);
   CHECK(world.Ask("POST", "/session/extend", {}, "csrf=" + csrf + "&back=%2F").status == 303);
   world.clock.now += absl::Minutes(29);
@@ -283,7 +298,8 @@ TEST_CASE("the language is the one asked for then the one kept then the browser'
   const std::string_view set = arabic.headers.Get("set-cookie");
   CHECK(set.starts_with("compagnon-lang=ar; "));
   CHECK(set.ends_with("; Secure"));
-  CHECK(Says(world.Ask("GET", "/sign-in", {{"Cookie", "compagnon-lang=ar"}, {"Accept-Language", "en"}}), "lang=\"ar\""));
+  CHECK(
+      Says(world.Ask("GET", "/sign-in", {{"Cookie", "compagnon-lang=ar"}, {"Accept-Language", "en"}}), "lang=\"ar\""));
   CHECK(Says(world.Ask("GET", "/sign-in?lang=%3Cscript%3E"), "lang=\"fr\""));
 }
 

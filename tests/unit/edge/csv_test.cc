@@ -26,7 +26,8 @@ TEST_CASE("a cell that a spreadsheet would run gets an apostrophe") {
 }
 
 TEST_CASE("numbers keep their sign and texts stay as they are") {
-  for (const char* plain : {"-5", "+8", "-1.25", "0", "", "Awa", "a=b", "x-1", "\"quoted, with comma\"", "\"a \"\"b\"\"\""}) {
+  for (const char* plain :
+       {"-5", "+8", "-1.25", "0", "", "Awa", "a=b", "x-1", "\"quoted, with comma\"", "\"a \"\"b\"\"\""}) {
     INFO(plain);
     CHECK(Neutral(std::string(plain) + ",z\r\n") == std::string(kMark) + plain + ",z\r\n");
   }

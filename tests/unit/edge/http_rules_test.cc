@@ -51,8 +51,8 @@ TEST_CASE("every answer carries the security headers") {
   Response response;
   AddSecurityHeaders({.https = true}, absl::UnixEpoch(), &response);
   const std::string_view csp = response.headers.Get("content-security-policy");
-  for (const char* part : {"default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'",
-                           "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"}) {
+  for (const char* part : {"default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'",
+                           "connect-src 'self'", "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"}) {
     CHECK(csp.find(part) != std::string_view::npos);
   }
   CHECK(csp.find("unsafe") == std::string_view::npos);

@@ -72,11 +72,15 @@ Surroundings SignedIn() {
   return around;
 }
 
-std::string CohortHtml(const CohortPage& page, Language language = Language::kFrench) { return AllPages().Cohort(language, SignedIn(), page); }
+std::string CohortHtml(const CohortPage& page, Language language = Language::kFrench) {
+  return AllPages().Cohort(language, SignedIn(), page);
+}
 
 bool Says(const std::string& html, std::string_view text) { return html.find(text) != std::string::npos; }
 
-std::string Without(std::string text, const std::string& pattern) { return std::regex_replace(text, std::regex(pattern), ""); }
+std::string Without(std::string text, const std::string& pattern) {
+  return std::regex_replace(text, std::regex(pattern), "");
+}
 
 }  // namespace
 
@@ -94,7 +98,8 @@ TEST_CASE("every catalogue holds the same texts in every plural form its languag
       CHECK_FALSE(text.empty());
       const size_t dot = key.rfind('.');
       const std::string last = key.substr(dot + 1);
-      const bool plural = std::set<std::string>{"zero", "one", "two", "few", "many", "other"}.contains(last) && key != "value.sex.other";
+      const bool plural = std::set<std::string>{"zero", "one", "two", "few", "many", "other"}.contains(last) &&
+                          key != "value.sex.other";
       keys.insert(plural ? key.substr(0, dot) + ".#" : key);
       if (!plural) continue;
       for (const std::string_view category : categories) {
@@ -108,7 +113,8 @@ TEST_CASE("every catalogue holds the same texts in every plural form its languag
   for (const Language other : {Language::kEnglish, Language::kArabic}) {
     std::vector<std::string> different;
     const std::set<std::string> keys = bases(other);
-    std::set_symmetric_difference(french.begin(), french.end(), keys.begin(), keys.end(), std::back_inserter(different));
+    std::set_symmetric_difference(french.begin(), french.end(), keys.begin(), keys.end(),
+                                  std::back_inserter(different));
     INFO(CodeOf(other) << " " << (different.empty() ? "" : different.front()));
     CHECK(different.empty());
   }
@@ -117,7 +123,8 @@ TEST_CASE("every catalogue holds the same texts in every plural form its languag
 TEST_CASE("the arguments of a text are the same in every language") {
   const auto arguments = [](const std::string& text) {
     std::set<std::string> names;
-    for (size_t at = text.find('{'); at != std::string::npos; at = text.find('{', at + 1)) names.insert(text.substr(at, text.find('}', at) - at));
+    for (size_t at = text.find('{'); at != std::string::npos; at = text.find('{', at + 1))
+      names.insert(text.substr(at, text.find('}', at) - at));
     names.erase("{n");  // a form such as "one learner" may spell the number
     return names;
   };
@@ -153,7 +160,8 @@ TEST_CASE("every text the code asks for by name exists and every text is asked f
   for (const auto& [key, text] : french.texts()) {
     std::string wanted = Without(key, R"(\.(one|other)$)");
     // Families whose last part comes from data.
-    for (const char* family : {"country.", "value.sex.", "month.", "profile.", "indicator.", "term.", "error.", "split."}) {
+    for (const char* family :
+         {"country.", "value.sex.", "month.", "profile.", "indicator.", "term.", "error.", "split."}) {
       if (wanted.starts_with(family)) wanted = family;
     }
     INFO(key << " is never used");
@@ -185,10 +193,12 @@ TEST_CASE("the lint finds every way to let data out of its place") {
     INFO(text);
     const std::vector<std::string> findings = LintTemplate("t", text);
     REQUIRE_FALSE(findings.empty());
-    CHECK(std::any_of(findings.begin(), findings.end(), [&](const std::string& found) { return Says(found, finding); }));
+    CHECK(
+        std::any_of(findings.begin(), findings.end(), [&](const std::string& found) { return Says(found, finding); }));
   }
-  for (const char* text : {"<p>{{name}}</p>", "<a href=\"/cohorts/{{url}}\">x</a>", "<a href=\"?{{rest}}lang={{code}}\">", "<p{{#x}} class=\"a\"{{/x}}>",
-                           "{{! note }}<!DOCTYPE html><p title=\"{{t}}\">"}) {
+  for (const char* text :
+       {"<p>{{name}}</p>", "<a href=\"/cohorts/{{url}}\">x</a>", "<a href=\"?{{rest}}lang={{code}}\">",
+        "<p{{#x}} class=\"a\"{{/x}}>", "{{! note }}<!DOCTYPE html><p title=\"{{t}}\">"}) {
     INFO(text);
     CHECK(LintTemplate("t", text).empty());
   }
@@ -198,7 +208,8 @@ TEST_CASE("the lint finds every way to let data out of its place") {
 }
 
 TEST_CASE("a template that asks for a missing text or partial does not load") {
-  const std::map<Language, Catalogue> catalogues = {{Language::kFrench, *Catalogue::Parse(Language::kFrench, "a = b\nc = {x}")}};
+  const std::map<Language, Catalogue> catalogues = {
+      {Language::kFrench, *Catalogue::Parse(Language::kFrench, "a = b\nc = {x}")}};
   CHECK(TemplateSet::Load({{"t", "<p>[[a]]</p>"}}, catalogues).ok());
   CHECK_FALSE(TemplateSet::Load({{"t", "<p>[[b]]</p>"}}, catalogues).ok());
   CHECK_FALSE(TemplateSet::Load({{"t", "<p>[[c]]</p>"}}, catalogues).ok());
@@ -226,10 +237,12 @@ TEST_CASE("hostile names stay text") {
 
 TEST_CASE("a name cannot turn the page round or flood it") {
   CHECK(DisplayName("Ali \u202egnp.exe\u2069 Ben\u200f") == "Ali gnp.exe Ben");
-  CHECK(DisplayName("a\x01" "b\u0085c\ufeff") == "abc");
+  CHECK(DisplayName("a\x01"
+                    "b\u0085c\ufeff") == "abc");
   CHECK(DisplayName("  Awa \n\t Diop  ") == "Awa Diop");
   CHECK(DisplayName("فاطمة الزهراء") == "فاطمة الزهراء");
-  CHECK(DisplayName("bad\xff\xc3" "utf") == "bad\ufffd\ufffdutf");
+  CHECK(DisplayName("bad\xff\xc3"
+                    "utf") == "bad\ufffd\ufffdutf");
   const std::string endless(10240, 'x');
   CHECK(DisplayName(endless) == std::string(80, 'x') + "…");
   std::string wide;
@@ -241,8 +254,10 @@ TEST_CASE("a name cannot turn the page round or flood it") {
 }
 
 TEST_CASE("the first sentence compares the last complete week with the one before") {
-  CHECK(Says(CohortHtml(SomeCohort()), "112 apprenants actifs du 9 au 15 mars, +8 par rapport à la semaine précédente."));
-  CHECK(Says(CohortHtml(SomeCohort(), Language::kEnglish), "112 active learners from 9 to 15 March, +8 against the week before."));
+  CHECK(
+      Says(CohortHtml(SomeCohort()), "112 apprenants actifs du 9 au 15 mars, +8 par rapport à la semaine précédente."));
+  CHECK(Says(CohortHtml(SomeCohort(), Language::kEnglish),
+             "112 active learners from 9 to 15 March, +8 against the week before."));
   CohortPage same = SomeCohort();
   same.weekly_active[0].numerator = 112;
   CHECK(Says(CohortHtml(same), "112 apprenants actifs du 9 au 15 mars, autant que la semaine précédente."));
@@ -335,7 +350,8 @@ TEST_CASE("a page holds no script no style attribute and no address of another h
     CHECK_FALSE(Says(html, "style=\""));
     CHECK_FALSE(Says(html, "http://"));
     CHECK_FALSE(Says(html, "https://"));
-    CHECK(Says(html, "<html lang=\"" + std::string(CodeOf(language)) + "\" dir=\"" + (language == Language::kArabic ? "rtl" : "ltr") + "\">"));
+    CHECK(Says(html, "<html lang=\"" + std::string(CodeOf(language)) + "\" dir=\"" +
+                         (language == Language::kArabic ? "rtl" : "ltr") + "\">"));
   }
 }
 
@@ -428,7 +444,8 @@ TEST_CASE("one learner among thousands is still drawn and nobody is not") {
 }
 
 TEST_CASE("an axis ends at a round even number") {
-  for (const auto& [value, top] : std::map<int64_t, int64_t>{{0, 2}, {1, 2}, {3, 4}, {8, 8}, {9, 10}, {11, 12}, {47, 50}, {134, 140}, {1001, 1200}}) {
+  for (const auto& [value, top] : std::map<int64_t, int64_t>{
+           {0, 2}, {1, 2}, {3, 4}, {8, 8}, {9, 10}, {11, 12}, {47, 50}, {134, 140}, {1001, 1200}}) {
     INFO(value);
     CHECK(RoundTop(value) == top);
   }
@@ -437,7 +454,8 @@ TEST_CASE("an axis ends at a round even number") {
 TEST_CASE("resource names become addresses and back to nothing else") {
   CHECK(CohortPath("sites/sn1/courses/4") == "sn1/4");
   CHECK(CohortPath("sites/sn1/courses/4/cohorts/A & B") == "sn1/4/A%20%26%20B");
-  for (const char* name : {"", "sites/sn1", "courses/4", "sites/a/b/c", "sites/sn1/courses/4/cohorts"}) CHECK(CohortPath(name).empty());
+  for (const char* name : {"", "sites/sn1", "courses/4", "sites/a/b/c", "sites/sn1/courses/4/cohorts"})
+    CHECK(CohortPath(name).empty());
   CHECK(SiteOf("sites/sn1/courses/4") == "sites/sn1");
 }
 

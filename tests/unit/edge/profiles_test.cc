@@ -29,8 +29,9 @@ const std::map<std::string, std::set<std::string>> kAllowed = {
 // Permissions that some rpc of the services the edge calls asks for.
 std::set<std::string> PermissionsOfRpcs() {
   std::set<std::string> permissions;
-  for (const google::protobuf::FileDescriptor* file : {analytics::v1::Figure::descriptor()->file(), moodle::v1::Course::descriptor()->file(),
-                                                       moodle::v1::Site::descriptor()->file()}) {
+  for (const google::protobuf::FileDescriptor* file :
+       {analytics::v1::Figure::descriptor()->file(), moodle::v1::Course::descriptor()->file(),
+        moodle::v1::Site::descriptor()->file()}) {
     for (int s = 0; s < file->service_count(); ++s) {
       for (int m = 0; m < file->service(s)->method_count(); ++m) {
         const auto& right = file->service(s)->method(m)->options().GetExtension(access::v1::right);

@@ -32,8 +32,9 @@ TEST_CASE("a path is split into decoded segments") {
 
 TEST_CASE("paths that try to climb or to hide a separator are refused") {
   std::vector<std::string> segments;
-  for (const char* path : {"", "relative", "//host/x", "/a//b", "/..", "/a/../b", "/%2e%2e/etc", "/.%2E", "/a/%2e/b", "/a%2Fb",
-                           "/a%5cb", "/a%00b", "/a%0d%0aSet-Cookie", "/%", "/%4", "/%zz", "/%ff", "/%C0%AF", "/%ED%A0%80"}) {
+  for (const char* path :
+       {"", "relative", "//host/x", "/a//b", "/..", "/a/../b", "/%2e%2e/etc", "/.%2E", "/a/%2e/b", "/a%2Fb", "/a%5cb",
+        "/a%00b", "/a%0d%0aSet-Cookie", "/%", "/%4", "/%zz", "/%ff", "/%C0%AF", "/%ED%A0%80"}) {
     INFO(path);
     CHECK_FALSE(SplitPath(path, &segments));
   }
@@ -43,7 +44,8 @@ TEST_CASE("only GET HEAD and POST are methods here") {
   CHECK(Check("GET", "/") == 0);
   CHECK(Check("HEAD", "/") == 0);
   CHECK(Check("POST", "/") == 0);
-  for (const char* method : {"PUT", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PATCH", "get", ""}) CHECK(Check(method, "/") == 405);
+  for (const char* method : {"PUT", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PATCH", "get", ""})
+    CHECK(Check(method, "/") == 405);
 }
 
 TEST_CASE("a body is announced by one plain length and comes with POST alone") {
@@ -89,7 +91,8 @@ TEST_CASE("encoding then decoding gives the same text back") {
 
 TEST_CASE("overlong forms and surrogates are not UTF-8") {
   CHECK(IsUtf8("aé\u202e😀"));
-  for (const char* bytes : {"\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\x80", "\xc3", "\xff"}) CHECK_FALSE(IsUtf8(bytes));
+  for (const char* bytes : {"\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\x80", "\xc3", "\xff"})
+    CHECK_FALSE(IsUtf8(bytes));
 }
 
 TEST_CASE("cookies are found by their whole name") {

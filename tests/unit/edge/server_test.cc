@@ -61,7 +61,8 @@ class Client {
 };
 
 struct Running {
-  explicit Running(Handler handler, std::function<void(HttpServer::Options&)> change = [](auto&) {}) {
+  explicit Running(
+      Handler handler, std::function<void(HttpServer::Options&)> change = [](auto&) {}) {
     HttpServer::Options options;
     options.port = port = FreePort();
     options.clock = &SystemClock();
@@ -97,8 +98,8 @@ TEST_CASE("a request reaches the handler and its answer the client") {
     return Text(request.method + " " + request.path + " " + std::string(request.Query("q")) + " " + request.body + " " +
                 request.client_address);
   });
-  const std::string answer = running.Ask(
-      "POST /a/b?q=x%20y HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello");
+  const std::string answer =
+      running.Ask("POST /a/b?q=x%20y HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello");
   CHECK(answer.starts_with("HTTP/1.1 200 OK\r\n"));
   CHECK(Says(answer, "POST /a/b x y hello 127.0.0.1"));
   CHECK(Says(answer, "Content-Type: text/plain; charset=utf-8\r\n"));
@@ -130,7 +131,8 @@ TEST_CASE("a body without a length or too long is refused before it is read") {
     return Text("no");
   });
   CHECK(running.Ask("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n").starts_with("HTTP/1.1 411 "));
-  CHECK(running.Ask("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n" + std::string(70000, 'x')).starts_with("HTTP/1.1 413 "));
+  CHECK(running.Ask("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n" + std::string(70000, 'x'))
+            .starts_with("HTTP/1.1 413 "));
   CHECK(running.Ask("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5, 6\r\n\r\nhello").starts_with("HTTP/1.1 400 "));
   CHECK(running.Ask("DELETE / HTTP/1.1\r\nHost: x\r\n\r\n").starts_with("HTTP/1.1 405 "));
   CHECK(running.Ask("TRACE / HTTP/1.1\r\nHost: x\r\n\r\n").starts_with("HTTP/1.1 405 "));
@@ -147,7 +149,8 @@ TEST_CASE("control characters in headers are refused and end nothing") {
   const std::string_view nul("GET / HTTP/1.1\r\nHost: x\r\nX: a\0b\r\nConnection: close\r\n\r\n", 58);
   CHECK(running.Ask(nul).starts_with("HTTP/1.1 400 "));
   CHECK(running.Ask("GET / HTTP/1.1\r\nHost: x\r\nX: a\rb\r\nConnection: close\r\n\r\n").starts_with("HTTP/1.1 400 "));
-  for (const char* line : {"\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/1.1\r\n: x\r\n\r\n", "\x16\x03\x01\r\n\r\n", "GET http://[::x/ HTTP/1.1\r\n\r\n", "G\xff / HTTP/9.9\r\n\r\n"}) {
+  for (const char* line : {"\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/1.1\r\n: x\r\n\r\n", "\x16\x03\x01\r\n\r\n",
+                           "GET http://[::x/ HTTP/1.1\r\n\r\n", "G\xff / HTTP/9.9\r\n\r\n"}) {
     INFO(line);
     CHECK_FALSE(Says(running.Ask(line), "200 OK"));
   }
@@ -216,7 +219,8 @@ TEST_CASE("connections that never finish their request take no worker and are sh
   std::vector<std::unique_ptr<Client>> slow;
   for (int i = 0; i < 50; ++i) {
     slow.push_back(std::make_unique<Client>(running.port));
-    slow.back()->Say(i % 2 == 0 ? "GET / HTTP/1.1\r\nHost: x\r\nX-Slow: " : "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab");
+    slow.back()->Say(i % 2 == 0 ? "GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "
+                                : "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab");
   }
   CHECK(Says(running.Ask(kGet), "served"));
   // Hear ends when the server closes; it would wait ten seconds for a connection left open.

@@ -56,7 +56,8 @@ TEST_CASE("the keys hold neither the token nor the cookie") {
   REQUIRE(Base64UrlDecode(cookie, &cookie_bytes));
   REQUIRE(cookie_bytes.size() == 32);
   for (const auto& [key, entry] : world.keys.values) {
-    for (const std::string& secret : {token, cookie, token_bytes, cookie_bytes, HexEncode(token_bytes), HexEncode(cookie_bytes)}) {
+    for (const std::string& secret :
+         {token, cookie, token_bytes, cookie_bytes, HexEncode(token_bytes), HexEncode(cookie_bytes)}) {
       CHECK(key.find(secret) == std::string::npos);
       CHECK(entry.value.find(secret) == std::string::npos);
     }
@@ -66,7 +67,8 @@ TEST_CASE("the keys hold neither the token nor the cookie") {
 TEST_CASE("tokens that are none ask the keys nothing") {
   World world;
   world.keys.down = true;
-  for (const char* token : {"", "short", "../../x", "!!!!", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}) {
+  for (const char* token :
+       {"", "short", "../../x", "!!!!", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}) {
     const auto taken = TakeSignInLink(world.keys, token);
     REQUIRE(taken.ok());
     CHECK_FALSE(taken->has_value());
@@ -82,7 +84,8 @@ TEST_CASE("a grant names a known profile and real scopes") {
   CHECK_FALSE(CheckGrant({std::string(65, 'p'), "reader", {"*"}}).ok());
   CHECK_FALSE(CheckGrant({"p", "admin", {"*"}}).ok());
   CHECK_FALSE(CheckGrant({"p", "reader", {}}).ok());
-  for (const char* scope : {"", "sn1", "sites/", "sites//x", "sites/sn1/", "sites/a b"}) CHECK_FALSE(CheckGrant({"p", "reader", {scope}}).ok());
+  for (const char* scope : {"", "sn1", "sites/", "sites//x", "sites/sn1/", "sites/a b"})
+    CHECK_FALSE(CheckGrant({"p", "reader", {scope}}).ok());
 }
 
 TEST_CASE("a session is found by its cookie until it has been idle for half an hour") {
@@ -185,13 +188,16 @@ TEST_CASE("a public address is https or loopback") {
   CHECK(PublicAddress::Parse("http://127.0.0.1:8400/")->loopback);
   CHECK_FALSE(PublicAddress::Parse("http://compagnon.example.org").ok());
   CHECK_FALSE(PublicAddress::Parse("http://127.0.0.1.example.org").ok());
-  for (const char* url : {"", "compagnon.example.org", "ftp://x", "https://", "https://x/y", "https://u@x"}) CHECK_FALSE(PublicAddress::Parse(url).ok());
+  for (const char* url : {"", "compagnon.example.org", "ftp://x", "https://", "https://x/y", "https://u@x"})
+    CHECK_FALSE(PublicAddress::Parse(url).ok());
 }
 
 TEST_CASE("a foreign name that resolves here is not served") {
   const auto loopback = *PublicAddress::Parse("http://127.0.0.1:8400");
   for (const char* host : {"127.0.0.1:8400", "localhost:9", "[::1]:8400", "127.0.0.1"}) CHECK(loopback.Serves(host));
-  for (const char* host : {"", "evil.example.org", "127.0.0.1.evil.example.org:8400", "localhost.evil.example.org", "unix:x"}) CHECK_FALSE(loopback.Serves(host));
+  for (const char* host :
+       {"", "evil.example.org", "127.0.0.1.evil.example.org:8400", "localhost.evil.example.org", "unix:x"})
+    CHECK_FALSE(loopback.Serves(host));
   const auto site = *PublicAddress::Parse("https://compagnon.example.org");
   CHECK(site.Serves("Compagnon.example.org"));
   CHECK_FALSE(site.Serves("localhost"));
