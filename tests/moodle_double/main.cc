@@ -55,6 +55,7 @@ int Run(int argc, char** argv) {
   app.add_option("--recordings", options.recordings_dir, "folder of recorded answers");
   app.add_option("--ready-file", ready_file,
                  "written once sites answer: JSON with port, and url, token, zone of each site");
+  app.add_flag("!--no-suspensions", options.suspensions, "no enrolment is ever suspended: then a log tells as much as the bridge");
   app.add_flag("--control,!--no-control", options.control, "the control endpoint, on by default");
 
   SimulateOptions simulate;
@@ -67,6 +68,7 @@ int Run(int argc, char** argv) {
   verb->add_option("--out", simulate.out, "JSON lines; .gz compresses")->required();
   verb->add_option("--with-files", simulate.files_dir, "folder for people.csv, courses.csv, assessments.csv");
   verb->add_flag("--bridge-rows", simulate.bridge_rows, "rows of the bridge instead of logstore_standard_log's");
+  verb->add_flag("!--no-suspensions", simulate.site.suspensions);
   verb->add_flag("--progress", simulate.progress);
   CLI11_PARSE(app, argc, argv);
 

@@ -66,8 +66,15 @@ absl::StatusOr<std::unique_ptr<MoodleDouble>> MoodleDouble::Start(const DoubleOp
   int64_t resumed_us = 0;
   for (const DoubleOptions::Site& site : options.sites) {
     SiteDoubleOptions given;
-    given.site = SiteParameters{site.code,        site.title,    site.country, site.zone,
-                                options.learners, options.weeks, options.seed, self->simulated_start_us_ / 1'000'000};
+    given.site.code = site.code;
+    given.site.title = site.title;
+    given.site.country = site.country;
+    given.site.zone = site.zone;
+    given.site.learners = options.learners;
+    given.site.weeks = options.weeks;
+    given.site.seed = options.seed;
+    given.site.suspensions = options.suspensions;
+    given.site.now = self->simulated_start_us_ / 1'000'000;
     given.token = Concat("double-token-", site.code);
     given.url = Concat("http://", options.address, ":", self->server_->port(), "/", site.code);
     given.backlog = options.backlog;

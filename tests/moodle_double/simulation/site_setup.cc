@@ -264,6 +264,7 @@ void SiteSimulation::EnrolLearner(int64_t user, int run_index, Random* random, b
         plan(Act::kEnrol, at + random->Between(2, 9) * 24 * kHour, 0, static_cast<int32_t>(method));
         break;
       case 4:
+        if (!parameters_.suspensions) break;
         plan(Act::kSuspend, at);
         plan(Act::kReactivate, at + random->Between(30, 240) * kHour);
         break;

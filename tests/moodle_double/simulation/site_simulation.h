@@ -25,6 +25,7 @@ struct SiteParameters {
   int learners = 400;
   int weeks = 16;  // of activity before `now`
   uint64_t seed = 1;
+  bool suspensions = true;  // false: no enrolment is ever suspended, which a log alone cannot tell
   int64_t now = 0;  // UTC seconds: where the first AdvanceTo is expected to end; courses are laid around it
 };
 

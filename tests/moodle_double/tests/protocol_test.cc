@@ -261,11 +261,14 @@ TEST_CASE("the suite's own calls are counted and are no rows and other calls are
   CHECK(caller.Control("state")["sites"][0]["rows"] == rows);
   CHECK(caller.Call("local_compagnon_status").Json()["leftout"].back()["rows"] == 12);
   caller.Call("core_course_get_courses");
-  CHECK(caller.Control("state")["sites"][0]["rows"] == rows + 1);
-  const auto last = Caller::Rows(caller.Pull(rows));
-  REQUIRE(last.size() == 1);
-  CHECK(last[0]["eventname"] == "\\core\\event\\webservice_function_called");
-  CHECK(last[0]["other"]["function"] == "core_course_get_courses");
+  CHECK(caller.Control("state")["sites"][0]["rows"] == rows);  // paused: it stands still
+  caller.Control("resume");
+  caller.Call("core_course_get_courses");
+  int64_t told = 0;
+  for (const Json& row : Caller::Rows(caller.Pull(rows))) {
+    told += row["eventname"] == "\\core\\event\\webservice_function_called" && row["other"]["function"] == "core_course_get_courses" ? 1 : 0;
+  }
+  CHECK(told == 1);
 }
 
 TEST_CASE("counts per day add up to the rows and a pull tells the days of its page") {

@@ -220,6 +220,11 @@ TEST_CASE("enrolments have second methods and suspensions and returns and delete
   CHECK(two > 5);
   CHECK(returned > 5);
   CHECK(Count(event_type::kEnrolmentUpdated) > 5);
+  KeptEvents without;
+  SiteParameters steady = TestSite(900, 16, 2);
+  steady.suspensions = false;
+  SiteSimulation(steady, &without).AdvanceTo(kTestNow * kSecond);
+  for (const Event& event : without.events) CHECK(event.type != &event_type::kEnrolmentUpdated);
   CHECK(Count(event_type::kUserDeleted) > 1);
   CHECK(Count(event_type::kUserUpdated) > 5);
   CHECK(Count(event_type::kUserLoggedInAs) > 2);
