@@ -54,6 +54,12 @@ absl::StatusOr<std::vector<MoodleEvent>> FetchRows(WsClient& client, BridgeParse
   return rows;
 }
 
+// Where the replay begins: at the stream's start when the first page ever read is still known, else at the first page
+// known.
+int64_t FirstPosition(const std::vector<SlimPage>& pages) {
+  return pages.empty() || pages.front().first_seq == 1 ? 1 : pages.front().first_pos;
+}
+
 }  // namespace
 
 absl::Status ReplaySite(const Cli& cli, const Replay& replay) {
@@ -90,7 +96,7 @@ absl::Status ReplaySite(const Cli& cli, const Replay& replay) {
   }));
 
   const int64_t now_us = absl::ToUnixMicros(cli.clock->Now());
-  int64_t sent = 0, lost = 0, next_pos = pages.empty() ? 1 : (from_us == 0 ? 1 : pages.front().first_pos);
+  int64_t sent = 0, lost = 0, next_pos = FirstPosition(pages);
   const auto fill_to = [&](int64_t end) -> absl::Status {
     for (; next_pos <= end; next_pos = std::min(end, next_pos + kFillStep - 1) + 1) {
       RETURN_IF_ERROR(cli.database->Write([&](store::Session& session) {

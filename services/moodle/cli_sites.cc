@@ -70,7 +70,7 @@ void Bad(const Cli& cli, std::string_view french, std::string_view english, std:
 void BadFault(const Cli& cli, std::string_view french, std::string_view english, const absl::Status& status) {
   const std::string code = FaultOf(status).code;
   Bad(cli, absl::StrCat(std::string(french), " (", code, ")"), absl::StrCat(std::string(english), " (", code, ")"),
-      NextStep(code));
+      NextStep(code, cli.locale));
 }
 
 absl::Status SomethingToMend(const Cli& cli) {
@@ -173,7 +173,7 @@ absl::Status CheckSite(const Cli& cli, const std::string& code) {
   const auto json = nlohmann::json::parse(*info, nullptr, false);
   if (json.is_discarded() || !json.is_object()) {
     Bad(cli, "la réponse du site n'est pas celle d'un Moodle", "the site's answer is not a Moodle's",
-        NextStep("http_404"));
+        NextStep("http_404", cli.locale));
     return SomethingToMend(cli);
   }
   const auto text = [&](const char* key) {
@@ -225,7 +225,8 @@ absl::Status CheckSite(const Cli& cli, const std::string& code) {
   BridgeParser parser;
   const auto status = parser.Status(*std::move(body));
   if (!status.ok()) {
-    Bad(cli, "le greffon parle un autre protocole", "the plugin speaks another protocol", NextStep("protocol"));
+    Bad(cli, "le greffon parle un autre protocole", "the plugin speaks another protocol",
+        NextStep("protocol", cli.locale));
     return SomethingToMend(cli);
   }
   Good(cli, absl::StrCat("greffon ", status->plugin_version, ", protocole 1, base ", status->db_family),
@@ -234,15 +235,15 @@ absl::Status CheckSite(const Cli& cli, const std::string& code) {
   const SiteCursor& cursor = c.record.cursor;
   if (!cursor.fingerprint.empty() && cursor.fingerprint != status->fingerprint) {
     Bad(cli, "ce n'est plus la même installation (empreinte changée)",
-        "this is no longer the same installation (fingerprint changed)", NextStep("fingerprint_changed"));
+        "this is no longer the same installation (fingerprint changed)", NextStep("fingerprint_changed", cli.locale));
     fine = false;
   } else if (!cursor.epoch.empty() && cursor.epoch != status->epoch) {
     Bad(cli, "le greffon a commencé une nouvelle époque", "the plugin has begun a new epoch",
-        NextStep("epoch_changed"));
+        NextStep("epoch_changed", cli.locale));
     fine = false;
   } else if (cursor.seq > status->latest) {
     Bad(cli, "le greffon est en retard sur Compagnon : une sauvegarde a été restaurée",
-        "the plugin is behind Compagnon: a backup was restored", NextStep("cursorreset"));
+        "the plugin is behind Compagnon: a backup was restored", NextStep("cursorreset", cli.locale));
     fine = false;
   } else {
     Good(cli, "l'empreinte et l'époque sont celles attendues", "fingerprint and epoch are as expected");
@@ -250,7 +251,7 @@ absl::Status CheckSite(const Cli& cli, const std::string& code) {
   if (!status->subscribers.empty() &&
       std::find(status->subscribers.begin(), status->subscribers.end(), "compagnon") == status->subscribers.end()) {
     Bad(cli, "l'abonné « compagnon » n'est pas déclaré dans le greffon",
-        "the subscriber \"compagnon\" is not declared in the plugin", NextStep("unknownsubscriber"));
+        "the subscriber \"compagnon\" is not declared in the plugin", NextStep("unknownsubscriber", cli.locale));
     fine = false;
   }
   if (status->faults > 0) {

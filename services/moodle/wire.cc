@@ -55,8 +55,9 @@ class MoodleModule final : public Module {
         std::find(config.modules.begin(), config.modules.end(), "audit") != config.modules.end();
     options.link.poll_active = absl::Milliseconds(config.moodle.poll_active_ms);
     options.link.poll_idle = absl::Milliseconds(config.moodle.poll_idle_ms);
-    poller_ = StartPoller(std::move(options), *database_, *directory_, *seal_, *parts_.metrics, *parts_.clock,
-                          [relay = relay_.get()] { relay->Wake(); });
+    poller_ = StartPoller(
+        std::move(options), *database_, *directory_, *seal_, *parts_.metrics, *parts_.clock,
+        [relay = relay_.get()] { relay->Wake(); }, [relay = relay_.get()] { return relay->Pending().value_or(0); });
     ReconcilerOptions nightly;
     nightly.at = config.moodle.reconcile_at;
     nightly.holder = NewUuidV7(parts_.clock->Now());

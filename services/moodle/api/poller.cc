@@ -4,6 +4,7 @@
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <map>
@@ -69,14 +70,15 @@ struct Entry {
 class PoolPoller final : public Poller {
  public:
   PoolPoller(PollerOptions options, store::Database& database, DirectoryWriter& directory, const TokenSeal& seal,
-             Metrics& metrics, const Clock& clock, std::function<void()> wake)
+             Metrics& metrics, const Clock& clock, std::function<void()> wake, std::function<int64_t()> outbox_rows)
       : options_(std::move(options)),
         database_(database),
         directory_(directory),
         seal_(seal),
         metrics_(metrics),
         clock_(clock),
-        wake_(std::move(wake)) {
+        wake_(std::move(wake)),
+        outbox_rows_(std::move(outbox_rows)) {
     refresher_ = std::thread([this] { Refresh(); });
   }
   ~PoolPoller() override { Stop(); }
@@ -106,6 +108,13 @@ class PoolPoller final : public Poller {
         ASSIGN_OR_RETURN(sites, ListSites(session));
         return absl::OkStatus();
       });
+      if (outbox_rows_ && clock_.Now() - outbox_asked_ >= absl::Seconds(5)) {
+        outbox_asked_ = clock_.Now();
+        const bool full = outbox_rows_() > options_.max_outbox_rows;
+        if (full != held_)
+          Log(full ? LogLevel::kWarning : LogLevel::kInfo, full ? "pulls wait for the bus" : "pulls go on");
+        held_ = full;
+      }
       std::unique_lock lock(mutex_);
       if (stopping_) return;
       if (read.ok()) Apply(sites);
@@ -193,8 +202,9 @@ class PoolPoller final : public Poller {
         if (!entry->running && !entry->dropped && (next == nullptr || entry->due < next->due)) next = entry.get();
       }
       const absl::Time now = clock_.Now();
-      if (next == nullptr || next->due > now) {
-        const absl::Duration wait = next == nullptr ? absl::Seconds(1) : std::min(next->due - now, absl::Seconds(1));
+      if (held_ || next == nullptr || next->due > now) {
+        const absl::Duration wait =
+            held_ || next == nullptr ? absl::Seconds(1) : std::min(next->due - now, absl::Seconds(1));
         changed_.wait_for(lock, absl::ToChronoMicroseconds(wait));
         continue;
       }
@@ -217,6 +227,9 @@ class PoolPoller final : public Poller {
   Metrics& metrics_;
   const Clock& clock_;
   const std::function<void()> wake_;
+  const std::function<int64_t()> outbox_rows_;
+  absl::Time outbox_asked_ = absl::InfinitePast();  // the refresher's own
+  std::atomic<bool> held_ = false;
 
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -232,8 +245,9 @@ class PoolPoller final : public Poller {
 
 std::unique_ptr<Poller> StartPoller(PollerOptions options, store::Database& database, DirectoryWriter& directory,
                                     const TokenSeal& seal, Metrics& metrics, const Clock& clock,
-                                    std::function<void()> wake) {
-  return std::make_unique<PoolPoller>(std::move(options), database, directory, seal, metrics, clock, std::move(wake));
+                                    std::function<void()> wake, std::function<int64_t()> outbox_rows) {
+  return std::make_unique<PoolPoller>(std::move(options), database, directory, seal, metrics, clock, std::move(wake),
+                                      std::move(outbox_rows));
 }
 
 }  // namespace compagnon::moodle

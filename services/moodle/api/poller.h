@@ -15,6 +15,8 @@ struct PollerOptions {
   WsOptions ws;                               // its url and token are each site's own
   int max_threads = 16;                       // sites read at the same moment
   absl::Duration refresh = absl::Seconds(2);  // the table of sites is read again
+  // Above this many messages waiting for the bus nothing is pulled: the plugin keeps rows better than our outbox.
+  int64_t max_outbox_rows = 300000;
 };
 
 // Reads every site that has an address, each at its own pace: a bounded pool of threads takes the link that is due
@@ -27,10 +29,11 @@ class Poller {
   virtual void Stop() = 0;
 };
 
-// Everything handed in outlives the poller. `wake` is called after each commit.
+// Everything handed in outlives the poller. `wake` is called after each commit; `outbox_rows` tells how many
+// messages wait for the bus.
 std::unique_ptr<Poller> StartPoller(PollerOptions options, store::Database& database, DirectoryWriter& directory,
                                     const TokenSeal& seal, Metrics& metrics, const Clock& clock,
-                                    std::function<void()> wake);
+                                    std::function<void()> wake, std::function<int64_t()> outbox_rows);
 
 }  // namespace compagnon::moodle
 

@@ -19,6 +19,11 @@ namespace {
 constexpr int64_t kSecondUs = 1000000;
 // While a decision is awaited, or another process reads: how often to look again.
 constexpr absl::Duration kLookAgain = absl::Seconds(2);
+// The plugin keeps rows 30 days after they were acknowledged; what is older cannot be replayed.
+constexpr absl::Duration kReplayReach = absl::Hours(24 * 90);
+// A row that the store cannot hold is set aside. When so many in a row are, it is the store that is broken: wait for a
+// person instead.
+constexpr int kRowsPutAside = 3;
 
 // Problems that only the operator's word ends (compagnon site confirm); a working call does not.
 bool IsStop(std::string_view problem) {
@@ -49,6 +54,28 @@ int64_t OtherInt(const MoodleEvent& event, std::string_view key) {
   return value;
 }
 
+// True when the store refused what it was given, not when it was busy, full or away: trying the same again is no use.
+bool BlamesTheRow(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kInternal:
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kOutOfRange:
+    case absl::StatusCode::kAlreadyExists:
+    case absl::StatusCode::kDataLoss:
+      return true;
+    case absl::StatusCode::kFailedPrecondition:
+      return !IsFenced(status);
+    default:
+      return false;
+  }
+}
+
+// What databases say after the first line quotes rows.
+std::string_view FirstLine(const absl::Status& status) {
+  const std::string_view message(status.message().data(), status.message().size());
+  return message.substr(0, std::min(message.find('\n'), message.find("DETAIL")));
+}
+
 int64_t Damage(const PullPage& page) {
   int64_t rows = static_cast<int64_t>(page.rejected.size());
   for (const auto& [from, to] : page.missing) rows += to - from + 1;
@@ -75,7 +102,8 @@ SiteLink::SiteLink(SiteConfig site, LinkOptions options, LinkEvents events, WsCl
       client_(client),
       database_(database),
       directory_(directory),
-      clock_(clock) {}
+      clock_(clock),
+      page_rows_(options_.page_rows) {}
 
 SiteLink::~SiteLink() = default;
 
@@ -119,6 +147,7 @@ std::optional<ExportPass> SiteLink::DuePass(absl::Time now) {
     ASSIGN_OR_RETURN(const int64_t ended, LastFullPassEnd(session, site_.code));
     if (ended != 0 && now_us - ended < absl::ToInt64Microseconds(options_.pass_every)) return absl::OkStatus();
     RETURN_IF_ERROR(QueuePass(session, site_.code, 0, ended == 0 ? "first" : "rolling", now_us));
+    RETURN_IF_ERROR(PruneSlimPages(session, site_.code, now_us - absl::ToInt64Microseconds(kReplayReach)));
     ASSIGN_OR_RETURN(pass, CurrentPass(session, site_.code));
     return absl::OkStatus();
   });
@@ -170,7 +199,7 @@ absl::StatusOr<PullPage> SiteLink::FetchPage(const SiteCursor& from) {
   ASSIGN_OR_RETURN(std::string body, client_.Read("local_compagnon_pull_events", {{"subscriber", options_.subscriber},
                                                                                   {"epoch", from.epoch},
                                                                                   {"after", from.seq},
-                                                                                  {"limit", options_.page_rows},
+                                                                                  {"limit", page_rows_},
                                                                                   {"maxbytes", options_.page_bytes}}));
   auto page = parser_.Pull(std::move(body), from.seq, options_.publish_full);
   if (!page.ok()) return AnswerFault(page.status());
@@ -212,24 +241,53 @@ absl::Duration SiteLink::PullStep() {
 
   events_.on_page(*page);
   const bool caught_up = page->unnumbered == 0 && page->next >= page->latest;
-  const absl::Status committed = Commit(*page, asked_at, caught_up);
-  if (!committed.ok()) {
-    // Nothing of the page is kept. The cursor is read again under a fresh lease before the next try.
-    holding_ = false;
-    const bool fenced = IsFenced(committed);
-    Log(fenced ? LogLevel::kWarning : LogLevel::kError, fenced ? "fenced out" : "page not committed",
-        {{"site", site_.code},
-         {"seq", cursor_.seq},
-         {"code", static_cast<int64_t>(committed.code())},
-         {"reason", ReasonOf(committed)},
-         {"error",
-          fenced ? std::string_view() : std::string_view(committed.message().data(), committed.message().size())}});
-    return fenced ? kLookAgain : std::min(absl::Seconds(1) * (1 << std::min(faults_in_a_row_, 5)), absl::Seconds(30));
+  absl::Status committed = Commit(*page, asked_at, caught_up);
+  if (BlamesTheRow(committed) && page->events.size() == 1 && rows_put_aside_ < kRowsPutAside) {
+    page->rejected.push_back({page->events[0].seq, "not_storable", page->events[0].raw});
+    page->events.clear();
+    if (Commit(*page, asked_at, caught_up).ok()) {
+      ++rows_put_aside_;
+      committed = absl::OkStatus();
+    }
   }
+  if (!committed.ok()) return NotCommitted(committed, page->events.size());
+  if (page->events.size() > 1) rows_put_aside_ = 0;
+  page_rows_ = std::min(options_.page_rows, page_rows_ * 2);
   events_.on_commit();
   Acknowledge(caught_up);
   if (page->lines > 0) last_rows_ = asked_at;
   return caught_up ? Pause() : absl::ZeroDuration();
+}
+
+absl::Duration SiteLink::NotCommitted(const absl::Status& status, size_t events) {
+  // Nothing of the page is kept. The cursor is read again under a fresh lease before the next try.
+  holding_ = false;
+  if (IsFenced(status)) {
+    Log(LogLevel::kWarning, "fenced out", {{"site", site_.code}, {"seq", cursor_.seq}});
+    return kLookAgain;
+  }
+  Log(LogLevel::kError, "page not committed",
+      {{"site", site_.code},
+       {"seq", cursor_.seq},
+       {"rows", static_cast<int64_t>(events)},
+       {"code", static_cast<int64_t>(status.code())},
+       {"reason", ReasonOf(status)},
+       {"error", FirstLine(status)}});
+  if (BlamesTheRow(status) && events > 1) {
+    // One row may be what the store cannot hold: half the page tells in which half it lies.
+    page_rows_ = static_cast<int>(events / 2);
+    return absl::ZeroDuration();
+  }
+  if (BlamesTheRow(status) && health_.problem != "not_storable") {
+    SiteHealth health = health_;
+    health.link = Link::kNeedsOperator;
+    health.problem = "not_storable";
+    if (database_.Write([&](store::Session& session) { return PutHealth(session, site_.code, health); }).ok()) {
+      health_ = health;
+      events_.on_health(health_, absl::ZeroDuration());
+    }
+  }
+  return absl::Seconds(5);
 }
 
 absl::Duration SiteLink::Pause() const {
@@ -401,10 +459,7 @@ absl::Duration SiteLink::ExportStep(const ExportPass& pass) {
   if (!status.ok()) {
     holding_ = false;
     Log(LogLevel::kError, "export page not committed",
-        {{"site", site_.code},
-         {"kind", kind},
-         {"reason", ReasonOf(status)},
-         {"error", std::string_view(status.message().data(), status.message().size())}});
+        {{"site", site_.code}, {"kind", kind}, {"reason", ReasonOf(status)}, {"error", FirstLine(status)}});
     next_pass_page_ = now + absl::Seconds(10);
     return kLookAgain;
   }

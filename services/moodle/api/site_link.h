@@ -73,6 +73,7 @@ class SiteLink {
   void Acknowledge(bool caught_up);
   absl::Duration Stop(std::string_view problem, std::string_view seen_epoch, std::string_view seen_fingerprint);
   absl::Duration Failed(const absl::Status& status);
+  absl::Duration NotCommitted(const absl::Status& status, size_t events);
   void SetHealth(SiteHealth health);
   absl::Duration Pause() const;
   absl::Duration UntilNext() const;
@@ -96,6 +97,8 @@ class SiteLink {
   absl::Time last_coverage_ = absl::InfinitePast();
   absl::Time next_pass_page_ = absl::InfinitePast();
   int faults_in_a_row_ = 0;
+  int page_rows_;           // asked for; less than options_.page_rows while a row that cannot be stored is looked for
+  int rows_put_aside_ = 0;  // one after the other
   bool pulled_last_ = false;
   absl::Time next_pull_ = absl::InfinitePast();
   bool pass_may_wait_ = true;  // false once the database said that no pass is due, until `pass_checked_` is old

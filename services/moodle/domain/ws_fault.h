@@ -37,8 +37,8 @@ absl::Status FaultStatus(const WsFault& fault, std::string_view detail);
 // The fault of a status made by FaultStatus; of another one, {kRetry, its reason}.
 WsFault FaultOf(const absl::Status& status);
 
-// What an operator does about `code`, one French sentence; "" when nothing.
-std::string NextStep(std::string_view code);
+// What an operator does about `code`, one sentence in French, or in English for locale "en"; "" when nothing.
+std::string NextStep(std::string_view code, std::string_view locale = "fr");
 
 }  // namespace compagnon::moodle
 

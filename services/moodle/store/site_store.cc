@@ -224,6 +224,15 @@ absl::StatusOr<std::vector<SlimPage>> SlimPages(Session& session, std::string_vi
   return out;
 }
 
+absl::Status PruneSlimPages(Session& session, std::string_view site, int64_t recorded_before_us) {
+  return session
+      .Execute(
+          "DELETE FROM slim_page WHERE site = :p1 AND last_recorded_us < :p2 AND first_seq < "
+          "(SELECT max(p.first_seq) FROM slim_page p WHERE p.site = slim_page.site AND p.epoch = slim_page.epoch)",
+          {{Text(site), recorded_before_us}})
+      .status();
+}
+
 absl::Status AddRejected(Session& session, std::string_view site, std::string_view epoch,
                          absl::Span<const RejectedRow> rows, int64_t now_us) {
   if (rows.empty()) return absl::OkStatus();

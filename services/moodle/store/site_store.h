@@ -92,6 +92,10 @@ absl::Status AddSlimPage(store::Session& session, std::string_view site, const S
 absl::StatusOr<std::vector<SlimPage>> SlimPages(store::Session& session, std::string_view site, std::string_view epoch,
                                                 int64_t recorded_from_us);
 
+// Forgets pages whose last row was recorded before `recorded_before_us`, but the last of each epoch: that it was read
+// is never forgotten.
+absl::Status PruneSlimPages(store::Session& session, std::string_view site, int64_t recorded_before_us);
+
 absl::Status AddRejected(store::Session& session, std::string_view site, std::string_view epoch,
                          absl::Span<const RejectedRow> rows, int64_t now_us);
 // kind: "missing_seq", "gap", "cursorreset", "fingerprint_changed", "epoch_changed", "mass_delete_guard", "faults".

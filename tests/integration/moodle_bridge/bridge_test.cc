@@ -70,7 +70,8 @@ struct Suite {
     options.link.coverage_every = absl::Milliseconds(50);
     options.link.lease = absl::Seconds(2);
     options.link.page_rows = page_rows;
-    return StartPoller(options, database, directory, *seal, metrics, SystemClock(), [] {});
+    return StartPoller(
+        options, database, directory, *seal, metrics, SystemClock(), [] {}, [this] { return waiting_for_bus.load(); });
   }
 
   SiteRecord Record(const std::string& code) {
@@ -160,6 +161,7 @@ struct Suite {
   Metrics metrics;
   Directory directory{{.clock = &SystemClock(), .dimensions = nullptr}};
   int page_rows = 5000;
+  std::atomic<int64_t> waiting_for_bus = 0;
 };
 
 DoubleOptions Small(std::vector<DoubleOptions::Site> sites = {{"sn1", "Sénégal", "", ""}}) {
@@ -328,6 +330,19 @@ STORE_CONTRACT("a moved site goes on where it was and a restored backup begins a
               })
               .ok());
   CHECK(two_epochs);
+}
+
+STORE_CONTRACT("while the bus takes nothing rows wait in the plugin and not in our outbox", "[bridge]") {
+  Suite suite(backend, Small());
+  suite.waiting_for_bus = 1000000000;
+  auto poller = suite.StartPolling("one");
+  std::this_thread::sleep_for(std::chrono::milliseconds(700));
+  CHECK(suite.Record("sn1").cursor.seq == 0);
+  poller->Stop();
+  suite.waiting_for_bus = 0;
+  poller = suite.StartPolling("two");
+  CHECK(suite.Eventually([&] { return suite.CaughtUp("sn1"); }));
+  poller->Stop();
 }
 
 STORE_CONTRACT("site check says what works and the next step for what does not", "[bridge]") {

@@ -107,6 +107,8 @@ TEST_CASE("every fault that an operator can mend says what to do next") {
     CAPTURE(code);
     CHECK(CategoryOf(code) == FaultCategory::kOperator);
     CHECK_FALSE(NextStep(code).empty());
+    CHECK_FALSE(NextStep(code, "en").empty());
+    CHECK(NextStep(code, "en") != NextStep(code));
   }
 }
 

@@ -27,7 +27,12 @@ class NotingDirectory final : public DirectoryWriter {
   std::vector<int64_t> applied;
   std::vector<std::string> pages, sweeps;
   bool guard_trips = false;
+  std::function<bool(int64_t seq)> refuses = [](int64_t) { return false; };
   absl::Status ApplyEvents(store::Session&, std::string_view, absl::Span<const MoodleEvent> events, bool) override {
+    for (const MoodleEvent& e : events) {
+      if (refuses(e.seq)) return absl::InternalError("invalid byte sequence
+DETAIL: Awa Diop");
+    }
     for (const MoodleEvent& e : events) applied.push_back(e.seq);
     return absl::OkStatus();
   }
@@ -312,6 +317,7 @@ STORE_CONTRACT("cursorreset is an incident and a confirmed new epoch is read fro
   scene.Run(*link);
   CHECK(scene.Record().cursor.epoch == "e2");
   CHECK(scene.Record().cursor.seq == 3);
+  CHECK(scene.Record().health.problem == "not_storable");
   CHECK(scene.Count("SELECT count(*) FROM outbox WHERE type = '\\core\\event\\course_viewed'") == 9);
   CHECK(scene.plugin.exported.size() == ExportKinds().size());
 }
@@ -397,6 +403,36 @@ STORE_CONTRACT("missing and malformed rows are noted and never stop the stream",
         1);
   CHECK(scene.Count("SELECT count(*) FROM bridge_rejected WHERE seq = 4") == 1);
   CHECK(scene.Count("SELECT count(*) FROM outbox WHERE type = '\\core\\event\\course_viewed'") == 4);
+}
+
+STORE_CONTRACT("a row that the store cannot hold is found and set aside and its page goes on", "[link]") {
+  Scene scene(backend);
+  scene.plugin.AddViews(40);
+  scene.directory.refuses = [](int64_t seq) { return seq == 7 || seq == 23; };
+  auto link = scene.Link();
+  scene.Run(*link, 300);
+  CHECK(scene.Record().cursor.seq == 40);
+  CHECK(scene.Count("SELECT count(*) FROM bridge_rejected WHERE reason = 'not_storable' AND seq IN (7, 23)") == 2);
+  CHECK(scene.Count("SELECT count(*) FROM outbox WHERE type = '\\core\\event\\course_viewed'") == 38);
+}
+
+STORE_CONTRACT("a store that refuses every row loses no more than three of them before a person looks", "[link]") {
+  Scene scene(backend);
+  scene.plugin.AddViews(40);
+  scene.directory.refuses = [](int64_t) { return true; };
+  auto link = scene.Link();
+  for (int i = 0; i < 200; ++i) {
+    link->Step();
+    scene.clock.Advance(absl::Seconds(10));
+  }
+  CHECK(scene.Record().cursor.seq == 3);
+  CHECK(scene.Record().health.problem == "not_storable");
+  scene.directory.refuses = [](int64_t) { return false; };
+  for (int i = 0; i < 50; ++i) {
+    link->Step();
+    scene.clock.Advance(absl::Seconds(10));
+  }
+  CHECK(scene.Record().cursor.seq == 40);
 }
 
 STORE_CONTRACT("a site that is down is said so and read again when it is back", "[link]") {
