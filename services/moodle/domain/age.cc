@@ -1,7 +1,6 @@
 #include "moodle/domain/age.h"
 
-#include <fmt/format.h>
-
+#include "absl/strings/str_cat.h"
 #include "moodle/domain/local_day.h"
 
 namespace compagnon::moodle {
@@ -18,11 +17,11 @@ int AgeInYears(int32_t birth_day, int32_t on_day) {
 std::string AgeBand(int32_t birth_day, int32_t on_day, absl::Span<const int> bounds) {
   const int age = AgeInYears(birth_day, on_day);
   if (age < 0 || age > 130 || bounds.empty()) return "";
-  if (age < bounds.front()) return fmt::format("<{}", bounds.front());
+  if (age < bounds.front()) return absl::StrCat("<", bounds.front());
   for (size_t i = 0; i + 1 < bounds.size(); ++i) {
-    if (age < bounds[i + 1]) return fmt::format("{}-{}", bounds[i], bounds[i + 1] - 1);
+    if (age < bounds[i + 1]) return absl::StrCat(bounds[i], "-", bounds[i + 1] - 1);
   }
-  return fmt::format(">{}", bounds.back() - 1);
+  return absl::StrCat(">", bounds.back() - 1);
 }
 
 }  // namespace compagnon::moodle

@@ -1,8 +1,7 @@
 #include "moodle/domain/dimensions.h"
 
-#include <fmt/format.h>
-
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
 #include "moodle/domain/age.h"
 #include "moodle/domain/local_day.h"
 
@@ -25,7 +24,8 @@ std::string FromTable(const ValueRule& rule, const std::string& text) {
 
 bool AnyFits(std::string_view pattern, absl::Span<const NamedSet> sets) {
   for (const NamedSet& set : sets) {
-    if ((!set.idnumber.empty() && Fits(pattern, set.idnumber)) || (!set.name.empty() && Fits(pattern, set.name))) return true;
+    if ((!set.idnumber.empty() && Fits(pattern, set.idnumber)) || (!set.name.empty() && Fits(pattern, set.name)))
+      return true;
   }
   return false;
 }
@@ -39,10 +39,10 @@ std::string FirstValue(absl::Span<const ValueRule> rules, const DimensionFacts& 
     };
     switch (rule.source) {
       case ValueSource::kProfileField:
-        value = FromTable(rule, facts.person_field(fmt::format("profile:{}", rule.field)));
+        value = FromTable(rule, facts.person_field(absl::StrCat("profile:", rule.field)));
         break;
       case ValueSource::kUserField:
-        value = FromTable(rule, facts.person_field(fmt::format("user:{}", rule.field)));
+        value = FromTable(rule, facts.person_field(absl::StrCat("user:", rule.field)));
         break;
       case ValueSource::kCourseField:
         value = FromTable(rule, facts.course_field(rule.field));
@@ -83,8 +83,8 @@ std::optional<int32_t> BirthDay(const std::string& text, const std::string& form
 
 void AddFields(absl::Span<const ValueRule> rules, std::set<std::string>& person, std::set<std::string>& course) {
   for (const ValueRule& rule : rules) {
-    if (rule.source == ValueSource::kProfileField) person.insert(fmt::format("profile:{}", rule.field));
-    if (rule.source == ValueSource::kUserField) person.insert(fmt::format("user:{}", rule.field));
+    if (rule.source == ValueSource::kProfileField) person.insert(absl::StrCat("profile:", rule.field));
+    if (rule.source == ValueSource::kUserField) person.insert(absl::StrCat("user:", rule.field));
     if (rule.source == ValueSource::kCourseField) course.insert(rule.field);
   }
 }
@@ -95,8 +95,9 @@ SiteMapping SiteMapping::Standard() {
   SiteMapping mapping;
   mapping.country.push_back({ValueSource::kUserField, "country", {}});
   mapping.age_bounds = StandardAgeBounds();
-  mapping.roles = {{"5", CourseRole::kLearner}, {"student", CourseRole::kLearner},       {"4", CourseRole::kTutor},
-                   {"teacher", CourseRole::kTutor}, {"3", CourseRole::kCoordinator}, {"editingteacher", CourseRole::kCoordinator}};
+  mapping.roles = {{"5", CourseRole::kLearner},     {"student", CourseRole::kLearner},
+                   {"4", CourseRole::kTutor},       {"teacher", CourseRole::kTutor},
+                   {"3", CourseRole::kCoordinator}, {"editingteacher", CourseRole::kCoordinator}};
   return mapping;
 }
 
@@ -119,7 +120,8 @@ const SiteMapping& DimensionMap::Of(std::string_view site) const {
 
 DimensionValues ValuesOf(const SiteMapping& mapping, const DimensionFacts& facts, const absl::TimeZone& zone) {
   const auto given_or = [&](std::string_view dimension, absl::Span<const ValueRule> rules) {
-    std::string given = facts.person_field(fmt::format("given:{}", dimension));
+    std::string given =
+        facts.person_field(absl::StrCat("given:", absl::string_view(dimension.data(), dimension.size())));
     return given.empty() ? FirstValue(rules, facts) : given;
   };
   DimensionValues values;
@@ -136,7 +138,8 @@ DimensionValues ValuesOf(const SiteMapping& mapping, const DimensionFacts& facts
   return values;
 }
 
-CohortChoice CohortOf(const SiteMapping& mapping, absl::Span<const NamedSet> groups, absl::Span<const NamedSet> cohorts) {
+CohortChoice CohortOf(const SiteMapping& mapping, absl::Span<const NamedSet> groups,
+                      absl::Span<const NamedSet> cohorts) {
   for (const CohortRule& rule : mapping.cohorts) {
     for (const NamedSet& set : rule.moodle_cohort ? cohorts : groups) {
       if (!Fits(rule.pattern, set.idnumber) && !Fits(rule.pattern, set.name)) continue;
@@ -149,9 +152,9 @@ CohortChoice CohortOf(const SiteMapping& mapping, absl::Span<const NamedSet> gro
   return {};
 }
 
-CourseRole RoleOf(const SiteMapping& mapping, const std::map<std::string, CourseRole, std::less<>>& overrides, int64_t role,
-                  std::string_view short_name) {
-  const std::string id = fmt::format("{}", role);
+CourseRole RoleOf(const SiteMapping& mapping, const std::map<std::string, CourseRole, std::less<>>& overrides,
+                  int64_t role, std::string_view short_name) {
+  const std::string id = absl::StrCat(role);
   for (const auto* table : {&overrides, &mapping.roles}) {
     if (auto found = table->find(id); found != table->end()) {
       // Ids are a site's own numbering: once its short names are known, the stock numbers say nothing against them.
@@ -205,7 +208,8 @@ bool Fits(std::string_view pattern, std::string_view text) {
 std::string CohortCode(std::string_view text) {
   std::string code;
   for (char c : Stripped(text)) {
-    const bool kept = absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.' || static_cast<unsigned char>(c) >= 0x80;
+    const bool kept =
+        absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.' || static_cast<unsigned char>(c) >= 0x80;
     code += kept ? c : '-';
   }
   return code;

@@ -4,13 +4,14 @@
 #include <charconv>
 #include <tuple>
 
-#include <fmt/format.h>
+#include "absl/strings/str_cat.h"
 
 namespace compagnon::moodle {
 namespace {
 
 bool Earlier(const Change& a, const Change& b) {
-  return std::make_tuple(a.at_us, a.order, static_cast<int>(a.kind)) < std::make_tuple(b.at_us, b.order, static_cast<int>(b.kind));
+  return std::make_tuple(a.at_us, a.order, static_cast<int>(a.kind)) <
+         std::make_tuple(b.at_us, b.order, static_cast<int>(b.kind));
 }
 
 // Periods in which the account could not be used, though it was not deleted.
@@ -37,8 +38,8 @@ class RowLife {
     switch (change.kind) {
       case ChangeKind::kCreated:
         if (exists_) return;
-        // Moodle gives a re-enrolment a new row; a log may show one row created twice, and then its start date, which may lie
-        // before the first deletion, must not fill the time in between.
+        // Moodle gives a re-enrolment a new row; a log may show one row created twice, and then its start date, which
+        // may lie before the first deletion, must not fill the time in between.
         Open(known_ || row_.time_start_us == 0 ? std::max(change.at_us, row_.time_start_us) : row_.time_start_us);
         exists_ = known_ = true;
         return;
@@ -102,7 +103,9 @@ std::vector<Interval> Without(const std::vector<Interval>& pieces, const std::ve
 }  // namespace
 
 std::vector<Interval> UnionOf(std::vector<Interval> pieces, int64_t break_us) {
-  std::sort(pieces.begin(), pieces.end(), [](const Interval& a, const Interval& b) { return std::tie(a.from_us, a.to_us) < std::tie(b.from_us, b.to_us); });
+  std::sort(pieces.begin(), pieces.end(), [](const Interval& a, const Interval& b) {
+    return std::tie(a.from_us, a.to_us) < std::tie(b.from_us, b.to_us);
+  });
   std::vector<Interval> result;
   for (const Interval& piece : pieces) {
     if (piece.from_us >= piece.to_us) continue;
@@ -153,8 +156,8 @@ std::string EncodeIntervals(absl::Span<const Interval> intervals) {
   std::string text;
   for (const Interval& interval : intervals) {
     if (!text.empty()) text += ',';
-    text += fmt::format("{}~", interval.from_us);
-    if (interval.to_us != kNever) text += fmt::format("{}", interval.to_us);
+    absl::StrAppend(&text, interval.from_us, "~");
+    if (interval.to_us != kNever) absl::StrAppend(&text, interval.to_us);
   }
   return text;
 }

@@ -2,7 +2,7 @@
 
 #include <charconv>
 
-#include <fmt/format.h>
+#include "absl/strings/str_cat.h"
 
 namespace compagnon::moodle {
 
@@ -40,7 +40,7 @@ std::string TakenIds::Encode(int64_t block) const {
     size_t end = i;
     while (end + 1 < bits.size() && bits[end + 1]) ++end;
     if (!text.empty()) text += ',';
-    text += end == i ? fmt::format("{}", i) : fmt::format("{}-{}", i, end);
+    text += end == i ? absl::StrCat(i) : absl::StrCat(i, "-", end);
     i = end + 1;
   }
   return text;

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "absl/strings/ascii.h"
-#include "moodle/domain/flat_json.h"
+#include "moodle/intake/flat_json.h"
 #include "moodle/domain/local_day.h"
 #include "moodle/import/line_file.h"
 

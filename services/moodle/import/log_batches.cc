@@ -5,7 +5,7 @@
 #include <mutex>
 #include <thread>
 
-#include "moodle/domain/log_row.h"
+#include "moodle/intake/log_row.h"
 #include "moodle/import/line_file.h"
 
 namespace compagnon::moodle {

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "moodle/domain/flat_json.h"
+#include "moodle/intake/flat_json.h"
 #include "moodle/domain/local_day.h"
 #include "moodle/store/directory_apply.h"
 #include "moodle/store/directory_batch.h"

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "moodle/domain/flat_json.h"
+#include "moodle/intake/flat_json.h"
 #include "moodle/store/directory.h"
 #include "moodle/store/directory_apply.h"
 #include "moodle/store/directory_batch.h"

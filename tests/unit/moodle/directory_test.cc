@@ -144,7 +144,7 @@ STORE_CONTRACT("once a source tells of roles only who held a learner's role is a
   CHECK_FALSE(states.at({13, 4}).learner());
 }
 
-STORE_CONTRACT("--map decides which role makes a learner, for all that is known already", "[directory]") {
+STORE_CONTRACT("the option map decides which role makes a learner, for all that is known already", "[directory]") {
   World world(backend);
   world.Apply({Event(1, "user_enrolment_created", 0, 11, 4, 901), Event(2, "role_assigned", 0, 11, 4, 9)});
   CHECK_FALSE(world.store.States().at({11, 4}).learner());

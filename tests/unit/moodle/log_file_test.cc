@@ -2,7 +2,7 @@
 
 #include <zlib.h>
 
-#include "moodle/domain/log_row.h"
+#include "moodle/intake/log_row.h"
 #include "moodle/domain/php_serialize.h"
 #include "moodle/domain/taken_ids.h"
 #include "moodle/import/line_file.h"

@@ -30,8 +30,7 @@ class NotingDirectory final : public DirectoryWriter {
   std::function<bool(int64_t seq)> refuses = [](int64_t) { return false; };
   absl::Status ApplyEvents(store::Session&, std::string_view, absl::Span<const MoodleEvent> events, bool) override {
     for (const MoodleEvent& e : events) {
-      if (refuses(e.seq)) return absl::InternalError("invalid byte sequence
-DETAIL: Awa Diop");
+      if (refuses(e.seq)) return absl::InternalError("invalid byte sequence\nDETAIL: Awa Diop");
     }
     for (const MoodleEvent& e : events) applied.push_back(e.seq);
     return absl::OkStatus();

@@ -1,4 +1,4 @@
-#include "moodle/domain/log_row.h"
+#include "moodle/intake/log_row.h"
 
 #include <simdjson.h>
 
@@ -10,7 +10,7 @@
 
 #include <fmt/format.h>
 
-#include "moodle/domain/flat_element.h"
+#include "moodle/intake/flat_element.h"
 #include "moodle/domain/php_serialize.h"
 
 namespace compagnon::moodle {

@@ -1,5 +1,5 @@
-#ifndef COMPAGNON_MOODLE_DOMAIN_LOG_ROW_H_
-#define COMPAGNON_MOODLE_DOMAIN_LOG_ROW_H_
+#ifndef COMPAGNON_MOODLE_INTAKE_LOG_ROW_H_
+#define COMPAGNON_MOODLE_INTAKE_LOG_ROW_H_
 
 #include <memory>
 #include <string>
@@ -38,4 +38,4 @@ class LogRowReader {
 
 }  // namespace compagnon::moodle
 
-#endif  // COMPAGNON_MOODLE_DOMAIN_LOG_ROW_H_
+#endif  // COMPAGNON_MOODLE_INTAKE_LOG_ROW_H_

@@ -1,4 +1,4 @@
-#include "moodle/domain/flat_json.h"
+#include "moodle/intake/flat_json.h"
 
 #include <algorithm>
 #include <charconv>
@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "moodle/domain/flat_element.h"
+#include "moodle/intake/flat_element.h"
 
 namespace compagnon::moodle {
 namespace {

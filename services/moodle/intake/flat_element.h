@@ -1,5 +1,5 @@
-#ifndef COMPAGNON_MOODLE_DOMAIN_FLAT_ELEMENT_H_
-#define COMPAGNON_MOODLE_DOMAIN_FLAT_ELEMENT_H_
+#ifndef COMPAGNON_MOODLE_INTAKE_FLAT_ELEMENT_H_
+#define COMPAGNON_MOODLE_INTAKE_FLAT_ELEMENT_H_
 
 #include <simdjson.h>
 
@@ -19,4 +19,4 @@ void FlattenInto(simdjson::dom::object object, const std::string& prefix, int de
 
 }  // namespace compagnon::moodle
 
-#endif  // COMPAGNON_MOODLE_DOMAIN_FLAT_ELEMENT_H_
+#endif  // COMPAGNON_MOODLE_INTAKE_FLAT_ELEMENT_H_

@@ -1,5 +1,5 @@
-#ifndef COMPAGNON_MOODLE_DOMAIN_FLAT_JSON_H_
-#define COMPAGNON_MOODLE_DOMAIN_FLAT_JSON_H_
+#ifndef COMPAGNON_MOODLE_INTAKE_FLAT_JSON_H_
+#define COMPAGNON_MOODLE_INTAKE_FLAT_JSON_H_
 
 #include <cstdint>
 #include <string>
@@ -22,4 +22,4 @@ int64_t MilliAt(const FlatMap& flat, std::string_view key);
 
 }  // namespace compagnon::moodle
 
-#endif  // COMPAGNON_MOODLE_DOMAIN_FLAT_JSON_H_
+#endif  // COMPAGNON_MOODLE_INTAKE_FLAT_JSON_H_
