@@ -85,27 +85,36 @@ void AddSite(CLI::App& app, Invocation& invocation) {
   };
   const auto confirmed = std::make_shared<Confirmation>();
   CLI::App* confirm = site->add_subcommand(
-      "confirm", invocation.Say("répond à une liaison arrêtée : le Moodle a déménagé, est une copie, ou repart d’une sauvegarde",
-                                "answers a stopped link: the Moodle moved, is a copy, or began again from a backup"));
-  confirm->add_option("code", confirmed->code, invocation.Say("code du site", "code of the site"))->required()->type_name("CODE");
-  CLI::Option* moved = confirm->add_flag("--moved", confirmed->moved, invocation.Say("même Moodle, autre machine : l’histoire continue",
-                                                                                     "same Moodle, another machine: history goes on"));
-  CLI::Option* copy = confirm->add_flag("--copy", confirmed->copy, invocation.Say("une copie : la liaison est coupée, la copie devient un autre site",
-                                                                                  "a copy: the link is cut, the copy becomes a site of its own"));
-  CLI::Option* epoch = confirm->add_flag("--new-epoch", confirmed->new_epoch,
-                                         invocation.Say("sauvegarde restaurée ou greffon réinstallé : nouvelle époque, puis une passe complète",
-                                                        "restored backup or plugin installed anew: a new epoch, then a full pass"));
+      "confirm",
+      invocation.Say("répond à une liaison arrêtée : le Moodle a déménagé, est une copie, ou repart d’une sauvegarde",
+                     "answers a stopped link: the Moodle moved, is a copy, or began again from a backup"));
+  confirm->add_option("code", confirmed->code, invocation.Say("code du site", "code of the site"))
+      ->required()
+      ->type_name("CODE");
+  CLI::Option* moved = confirm->add_flag("--moved", confirmed->moved,
+                                         invocation.Say("même Moodle, autre machine : l’histoire continue",
+                                                        "same Moodle, another machine: history goes on"));
+  CLI::Option* copy =
+      confirm->add_flag("--copy", confirmed->copy,
+                        invocation.Say("une copie : la liaison est coupée, la copie devient un autre site",
+                                       "a copy: the link is cut, the copy becomes a site of its own"));
+  CLI::Option* epoch = confirm->add_flag(
+      "--new-epoch", confirmed->new_epoch,
+      invocation.Say("sauvegarde restaurée ou greffon réinstallé : nouvelle époque, puis une passe complète",
+                     "restored backup or plugin installed anew: a new epoch, then a full pass"));
   moved->excludes(copy)->excludes(epoch);
   copy->excludes(epoch);
   confirm->callback([&invocation, confirmed] {
     invocation.run = [&invocation, confirmed]() -> absl::Status {
       if (!confirmed->moved && !confirmed->copy && !confirmed->new_epoch) {
-        return absl::InvalidArgumentError(invocation.Say("dites --moved, --copy ou --new-epoch", "say --moved, --copy or --new-epoch"));
+        return absl::InvalidArgumentError(
+            invocation.Say("dites --moved, --copy ou --new-epoch", "say --moved, --copy or --new-epoch"));
       }
       const moodle::SiteDecision decision = confirmed->moved  ? moodle::SiteDecision::kMoved
                                             : confirmed->copy ? moodle::SiteDecision::kCopy
                                                               : moodle::SiteDecision::kNewEpoch;
-      return WithMoodle(invocation, [&](const moodle::Cli& cli) { return moodle::ConfirmSite(cli, confirmed->code, decision); });
+      return WithMoodle(invocation,
+                        [&](const moodle::Cli& cli) { return moodle::ConfirmSite(cli, confirmed->code, decision); });
     };
   });
 }

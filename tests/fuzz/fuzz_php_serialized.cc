@@ -10,6 +10,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   moodle::FlatMap first, second;
   const bool read = moodle::ReadPhpSerialized(text, &first);
-  if (read != moodle::ReadPhpSerialized(text, &second) || (read && first != second)) Die("the same text was read in two ways");
+  if (read != moodle::ReadPhpSerialized(text, &second) || (read && first != second))
+    Die("the same text was read in two ways");
   return 0;
 }

@@ -55,7 +55,8 @@ int Run(int argc, char** argv) {
   app.add_option("--recordings", options.recordings_dir, "folder of recorded answers");
   app.add_option("--ready-file", ready_file,
                  "written once sites answer: JSON with port, and url, token, zone of each site");
-  app.add_flag("!--no-suspensions", options.suspensions, "no enrolment is ever suspended: then a log tells as much as the bridge");
+  app.add_flag("!--no-suspensions", options.suspensions,
+               "no enrolment is ever suspended: then a log tells as much as the bridge");
   app.add_flag("--control,!--no-control", options.control, "the control endpoint, on by default");
 
   SimulateOptions simulate;

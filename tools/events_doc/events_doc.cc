@@ -40,7 +40,8 @@ std::string CommentOf(const pb::Descriptor& message) {
 // A comment may stand over several fields: the ones below it share it.
 std::string CommentOf(const pb::FieldDescriptor& field, std::string& last) {
   pb::SourceLocation location;
-  if (field.GetSourceLocation(&location) && !location.leading_comments.empty()) last = OneLine(location.leading_comments);
+  if (field.GetSourceLocation(&location) && !location.leading_comments.empty())
+    last = OneLine(location.leading_comments);
   return last;
 }
 
@@ -63,10 +64,14 @@ void WriteFields(const pb::Descriptor& message) {
 
 std::string PersonalDataOf(const Described& described) {
   switch (described.personal_data()) {
-    case event::v1::PERSONAL_DATA_NONE: return "none";
-    case event::v1::PERSONAL_DATA_PSEUDONYM: return "pseudonym";
-    case event::v1::PERSONAL_DATA_IDENTITY: return "**identity**";
-    default: return "UNDECLARED";
+    case event::v1::PERSONAL_DATA_NONE:
+      return "none";
+    case event::v1::PERSONAL_DATA_PSEUDONYM:
+      return "pseudonym";
+    case event::v1::PERSONAL_DATA_IDENTITY:
+      return "**identity**";
+    default:
+      return "UNDECLARED";
   }
 }
 
@@ -93,9 +98,12 @@ int Run(const char* path) {
   pb::SimpleDescriptorDatabase database;
   for (const pb::FileDescriptorProto& one : set.file()) database.Add(one);
   pb::DescriptorPool pool(&database);
-  std::cout << "# Events\n\nGenerated from proto/compagnon/event/v1 and the list of modules by `tools/events_doc`; do not edit. A test compares.\n\n"
-               "CloudEvents 1.0 in AMQP binary mode: `id` is `<stream>/<pos>` (full rows: `<epoch>/<seq>`), `source` is `/sites/<site>`. "
-               "Delivered at least once; a consumer drops what it has taken already. Order within a stream is by `pos`.\n";
+  std::cout
+      << "# Events\n\nGenerated from proto/compagnon/event/v1 and the list of modules by `tools/events_doc`; do not "
+         "edit. A test compares.\n\n"
+         "CloudEvents 1.0 in AMQP binary mode: `id` is `<stream>/<pos>` (full rows: `<epoch>/<seq>`), `source` is "
+         "`/sites/<site>`. "
+         "Delivered at least once; a consumer drops what it has taken already. Order within a stream is by `pos`.\n";
   for (const char* name : {"compagnon.event.v1.SlimEvent", "compagnon.event.v1.FullEvent"}) {
     const pb::Descriptor* envelope = pool.FindMessageTypeByName(name);
     if (envelope == nullptr) return 2;
@@ -112,9 +120,9 @@ int Run(const char* path) {
       if (generated == nullptr) return 2;
       const Described& described = generated->options().GetExtension(event::v1::described);
       if (body != envelope) std::cout << "\n### " << body->name() << "\n\n" << CommentOf(*body) << "\n";
-      std::cout << "\n- type: " << described.type() << "\n- exchange `" << described.exchange() << "`, routing key such as `"
-                << described.routing_key() << "`\n- sent by " << described.sender() << ", heard by " << HearersOf(described)
-                << "\n- personal data: " << PersonalDataOf(described) << "\n";
+      std::cout << "\n- type: " << described.type() << "\n- exchange `" << described.exchange()
+                << "`, routing key such as `" << described.routing_key() << "`\n- sent by " << described.sender()
+                << ", heard by " << HearersOf(described) << "\n- personal data: " << PersonalDataOf(described) << "\n";
       if (body != envelope) WriteFields(*body);
     }
   }

@@ -516,7 +516,8 @@ std::string WrongForm(const Key& key, std::string_view value, std::string_view l
         if (locale.substr(0, 2) == "en") return std::string(secret.status().message());
         return ReasonOf(secret.status()) == "secret_readable_by_others"
                    ? fmt::format("d’autres peuvent lire le fichier {} : chmod 600", value)
-                   : fmt::format("le fichier {} n’existe pas, ne peut pas être lu ou commence par une ligne vide", value);
+                   : fmt::format("le fichier {} n’existe pas, ne peut pas être lu ou commence par une ligne vide",
+                                 value);
       }
       std::unique_ptr<FILE, int (*)(FILE*)> file(fopen(std::string(value).c_str(), "re"), &fclose);
       if (file) return "";

@@ -1,13 +1,12 @@
 #include "moodle/api/dimensions_file.h"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
+#include <toml++/toml.h>
 
 #include <algorithm>
 #include <fstream>
 #include <sstream>
-
-#include <fmt/format.h>
-#include <toml++/toml.h>
 
 #include "moodle/domain/age.h"
 #include "moodle/store/site_store.h"
@@ -16,12 +15,16 @@ namespace compagnon::moodle {
 namespace {
 
 // Sources a rule may name; a rule names exactly one.
-constexpr std::pair<std::string_view, ValueSource> kSources[] = {
-    {"profile_field", ValueSource::kProfileField}, {"user_field", ValueSource::kUserField}, {"group", ValueSource::kGroup},
-    {"moodle_cohort", ValueSource::kCohort},       {"category", ValueSource::kCategory},   {"course_field", ValueSource::kCourseField}};
+constexpr std::pair<std::string_view, ValueSource> kSources[] = {{"profile_field", ValueSource::kProfileField},
+                                                                 {"user_field", ValueSource::kUserField},
+                                                                 {"group", ValueSource::kGroup},
+                                                                 {"moodle_cohort", ValueSource::kCohort},
+                                                                 {"category", ValueSource::kCategory},
+                                                                 {"course_field", ValueSource::kCourseField}};
 
-constexpr std::string_view kSiteKeys[] = {"sex", "birth_date", "age_band", "country", "area", "birth_date_format", "age_bands",
-                                          "learner_roles", "tutor_roles", "coordinator_roles", "cohort"};
+constexpr std::string_view kSiteKeys[] = {"sex",         "birth_date",        "age_band",  "country",
+                                          "area",        "birth_date_format", "age_bands", "learner_roles",
+                                          "tutor_roles", "coordinator_roles", "cohort"};
 
 class Parser {
  public:
@@ -32,7 +35,8 @@ class Parser {
     try {
       root = toml::parse(text, file_);
     } catch (const toml::parse_error& error) {
-      return absl::InvalidArgumentError(fmt::format("{}:{}: {}", file_, error.source().begin.line, error.description()));
+      return absl::InvalidArgumentError(
+          fmt::format("{}:{}: {}", file_, error.source().begin.line, error.description()));
     }
     DimensionMap map;
     for (auto&& [key, value] : root) {
@@ -42,8 +46,11 @@ class Parser {
         toml::table* sites = Table(value, "sites");
         if (sites == nullptr) continue;
         for (auto&& [code, site] : *sites) {
-          if (!IsSiteCode(code.str())) Wrong(site, fmt::format("\"{}\" is no site code: [a-z0-9-], at most 32 characters, was expected", code.str()));
-          if (toml::table* table = Table(site, "sites." + std::string(code.str()))) map.sites[std::string(code.str())] = Site(*table);
+          if (!IsSiteCode(code.str()))
+            Wrong(site,
+                  fmt::format("\"{}\" is no site code: [a-z0-9-], at most 32 characters, was expected", code.str()));
+          if (toml::table* table = Table(site, "sites." + std::string(code.str())))
+            map.sites[std::string(code.str())] = Site(*table);
         }
       } else {
         Wrong(value, fmt::format("unknown table \"{}\": default or sites.<code> was expected", key.str()));
@@ -52,14 +59,17 @@ class Parser {
     if (!mistakes_.empty()) {
       std::sort(mistakes_.begin(), mistakes_.end());
       std::string message;
-      for (const auto& [line, mistake] : mistakes_) message += fmt::format("{}{}:{}: {}", message.empty() ? "" : "\n", file_, line, mistake);
+      for (const auto& [line, mistake] : mistakes_)
+        message += fmt::format("{}{}:{}: {}", message.empty() ? "" : "\n", file_, line, mistake);
       return absl::InvalidArgumentError(message);
     }
     return map;
   }
 
  private:
-  void Wrong(const toml::node& node, std::string what) { mistakes_.emplace_back(node.source().begin.line, std::move(what)); }
+  void Wrong(const toml::node& node, std::string what) {
+    mistakes_.emplace_back(node.source().begin.line, std::move(what));
+  }
 
   toml::table* Table(toml::node& node, std::string_view name) {
     if (toml::table* table = node.as_table()) return table;
@@ -87,12 +97,14 @@ class Parser {
       int sources = 0;
       bool patterned = false;
       for (auto&& [key, value] : *table) {
-        const auto* source = std::find_if(std::begin(kSources), std::end(kSources), [&](const auto& known) { return known.first == key.str(); });
+        const auto* source = std::find_if(std::begin(kSources), std::end(kSources),
+                                          [&](const auto& known) { return known.first == key.str(); });
         if (source != std::end(kSources)) {
           ++sources;
           rule.source = source->second;
           rule.field = Text(value, key.str());
-          patterned = rule.source == ValueSource::kGroup || rule.source == ValueSource::kCohort || rule.source == ValueSource::kCategory;
+          patterned = rule.source == ValueSource::kGroup || rule.source == ValueSource::kCohort ||
+                      rule.source == ValueSource::kCategory;
         } else if (key.str() == "value") {
           rule.values["*"] = Text(value, "value");
         } else if (key.str() == "values") {
@@ -103,18 +115,23 @@ class Parser {
           Wrong(value, fmt::format("unknown key \"{}\" in a rule for {}", key.str(), dimension));
         }
       }
-      if (sources != 1) Wrong(*table, fmt::format("a rule for {} names exactly one of profile_field, user_field, group, moodle_cohort, category, course_field", dimension));
+      if (sources != 1)
+        Wrong(*table, fmt::format("a rule for {} names exactly one of profile_field, user_field, group, moodle_cohort, "
+                                  "category, course_field",
+                                  dimension));
       if (patterned && (rule.values.size() != 1 || !rule.values.contains("*"))) {
         Wrong(*table, fmt::format("a rule for {} by group, moodle_cohort or category needs `value`", dimension));
       }
       if (dimension == "sex") {
         for (const auto& [from, to] : rule.values) {
-          if (to != "F" && to != "M" && to != "other") Wrong(*table, fmt::format("sex is \"F\", \"M\" or \"other\", not \"{}\"", to));
+          if (to != "F" && to != "M" && to != "other")
+            Wrong(*table, fmt::format("sex is \"F\", \"M\" or \"other\", not \"{}\"", to));
         }
       }
       if (dimension == "area") {
         for (const auto& [from, to] : rule.values) {
-          if (to != "urban" && to != "periurban" && to != "rural") Wrong(*table, fmt::format("area is \"urban\", \"periurban\" or \"rural\", not \"{}\"", to));
+          if (to != "urban" && to != "periurban" && to != "rural")
+            Wrong(*table, fmt::format("area is \"urban\", \"periurban\" or \"rural\", not \"{}\"", to));
         }
       }
       rules.push_back(std::move(rule));
@@ -158,7 +175,8 @@ class Parser {
           rule.pattern = Text(value, key.str());
         } else if (key.str() == "code") {
           rule.code = Text(value, "code");
-          if (rule.code != CohortCode(rule.code)) Wrong(value, "a cohort's code holds letters, digits, '-', '_' and '.' only");
+          if (rule.code != CohortCode(rule.code))
+            Wrong(value, "a cohort's code holds letters, digits, '-', '_' and '.' only");
         } else if (key.str() == "title") {
           rule.title = Text(value, "title");
         } else {
@@ -196,7 +214,8 @@ class Parser {
           for (toml::node& item : *array) {
             const auto bound = item.value_exact<int64_t>();
             if (!bound || *bound <= (mapping.age_bounds.empty() ? 0 : mapping.age_bounds.back()) || *bound > 120) {
-              Wrong(item, "age_bands holds rising whole years, the lower bound of each band after the first: [18, 25, 36]");
+              Wrong(item,
+                    "age_bands holds rising whole years, the lower bound of each band after the first: [18, 25, 36]");
               break;
             }
             mapping.age_bounds.push_back(static_cast<int>(*bound));
@@ -226,7 +245,9 @@ class Parser {
 
 }  // namespace
 
-absl::StatusOr<DimensionMap> ParseDimensions(std::string_view toml, const std::string& file_name) { return Parser(file_name).Parse(toml); }
+absl::StatusOr<DimensionMap> ParseDimensions(std::string_view toml, const std::string& file_name) {
+  return Parser(file_name).Parse(toml);
+}
 
 absl::StatusOr<std::shared_ptr<const DimensionMap>> LoadDimensions(const Config& config) {
   std::string path = config.moodle.dimensions_file;

@@ -11,8 +11,8 @@
 
 namespace compagnon::moodle {
 
-// dimensions.toml, as deploy/dimensions.example.toml explains it. InvalidArgument holds one line per mistake: "file:line: what is
-// wrong, what was expected"; nothing is half taken.
+// dimensions.toml, as deploy/dimensions.example.toml explains it. InvalidArgument holds one line per mistake:
+// "file:line: what is wrong, what was expected"; nothing is half taken.
 absl::StatusOr<DimensionMap> ParseDimensions(std::string_view toml, const std::string& file_name);
 
 // The file the configuration names, else <data_dir>/dimensions.toml if it is there, else the standard mapping.

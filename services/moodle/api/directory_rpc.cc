@@ -1,10 +1,10 @@
 #include "moodle/api/directory_rpc.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <map>
-
-#include <fmt/format.h>
 
 #include "compagnon/moodle/v1/directory.grpc.pb.h"
 #include "moodle/domain/local_day.h"
@@ -29,15 +29,19 @@ absl::StatusOr<int> PageSize(int asked, int standard, int largest) {
   return asked == 0 ? standard : std::min(asked, largest);
 }
 
-// A token holds what was asked beside where to go on: shown with another parent it is refused, not answered with the wrong page.
-std::string MakeToken(std::string_view parent, std::string_view after) { return Base64UrlEncode(fmt::format("{}\n{}", parent, after)); }
+// A token holds what was asked beside where to go on: shown with another parent it is refused, not answered with the
+// wrong page.
+std::string MakeToken(std::string_view parent, std::string_view after) {
+  return Base64UrlEncode(fmt::format("{}\n{}", parent, after));
+}
 
 absl::StatusOr<std::optional<std::string>> ReadToken(const std::string& token, std::string_view parent) {
   if (token.empty()) return std::optional<std::string>();
   std::string text;
   if (!Base64UrlDecode(token, &text)) return Bad("page_token", "bad_page_token");
   const size_t line = text.find('\n');
-  if (line == std::string::npos || std::string_view(text).substr(0, line) != parent) return Bad("page_token", "bad_page_token");
+  if (line == std::string::npos || std::string_view(text).substr(0, line) != parent)
+    return Bad("page_token", "bad_page_token");
   return std::optional(text.substr(line + 1));
 }
 
@@ -45,7 +49,8 @@ absl::StatusOr<int64_t> NumberOf(const std::optional<std::string>& after) {
   if (!after) return int64_t{0};
   int64_t number = 0;
   const auto read = std::from_chars(after->data(), after->data() + after->size(), number);
-  if (read.ec != std::errc() || read.ptr != after->data() + after->size() || number < 0) return Bad("page_token", "bad_page_token");
+  if (read.ec != std::errc() || read.ptr != after->data() + after->size() || number < 0)
+    return Bad("page_token", "bad_page_token");
   return number;
 }
 
@@ -60,7 +65,8 @@ enum class Depth { kSite, kCourse, kCourseOrCohort };
 absl::StatusOr<ResourcePath> Parent(const std::string& parent, Depth depth) {
   std::optional<ResourcePath> path = ParseResourcePath(parent);
   const bool fits = path && IsSiteCode(path->site) &&
-                    (depth == Depth::kSite ? path->course == 0 : path->course > 0 && (depth == Depth::kCourseOrCohort || !path->cohort));
+                    (depth == Depth::kSite ? path->course == 0
+                                           : path->course > 0 && (depth == Depth::kCourseOrCohort || !path->cohort));
   if (!fits) return Bad("parent", "bad_parent");
   return *std::move(path);
 }
@@ -76,131 +82,142 @@ class DirectoryService final : public v1::Directory::Service {
  public:
   DirectoryService(store::Database& database, const rpc::Guard& guard) : database_(database), guard_(guard) {}
 
-  grpc::Status ListCourses(grpc::ServerContext* context, const v1::ListCoursesRequest* request, v1::ListCoursesResponse* response) override {
-    return guard_.Run(context, "compagnon.moodle.v1.Directory.ListCourses", *request, [&](const rpc::Caller&) -> absl::Status {
-      ASSIGN_OR_RETURN(const ResourcePath path, Parent(request->parent(), Depth::kSite));
-      ASSIGN_OR_RETURN(const int size, PageSize(request->page_size(), 200, 1000));
-      ASSIGN_OR_RETURN(const std::optional<std::string> token, ReadToken(request->page_token(), request->parent()));
-      ASSIGN_OR_RETURN(const int64_t after, NumberOf(token));
-      std::vector<CourseFacts> courses;
-      RETURN_IF_ERROR(database_.Read([&](store::Session& session) -> absl::Status {
-        RETURN_IF_ERROR(GetSite(session, path.site).status());
-        ASSIGN_OR_RETURN(courses, CoursesAfter(session, path.site, after, size + 1));
-        return absl::OkStatus();
-      }));
-      if (courses.size() > static_cast<size_t>(size)) {
-        courses.pop_back();
-        response->set_next_page_token(MakeToken(request->parent(), fmt::format("{}", courses.back().course)));
-      }
-      for (const CourseFacts& course : courses) {
-        v1::Course& out = *response->add_courses();
-        out.set_name(fmt::format("sites/{}/courses/{}", path.site, course.course));
-        out.set_short_name(course.short_name);
-        out.set_full_name(course.full_name);
-        out.set_start_date(DateOf(course.start_day));
-        out.set_end_date(DateOf(course.end_day));
-        for (const NamedSet& category : course.categories) out.add_category_path(category.name);
-        out.set_visible(course.visible && !course.deleted);
-      }
-      return absl::OkStatus();
-    });
+  grpc::Status ListCourses(grpc::ServerContext* context, const v1::ListCoursesRequest* request,
+                           v1::ListCoursesResponse* response) override {
+    return guard_.Run(
+        context, "compagnon.moodle.v1.Directory.ListCourses", *request, [&](const rpc::Caller&) -> absl::Status {
+          ASSIGN_OR_RETURN(const ResourcePath path, Parent(request->parent(), Depth::kSite));
+          ASSIGN_OR_RETURN(const int size, PageSize(request->page_size(), 200, 1000));
+          ASSIGN_OR_RETURN(const std::optional<std::string> token, ReadToken(request->page_token(), request->parent()));
+          ASSIGN_OR_RETURN(const int64_t after, NumberOf(token));
+          std::vector<CourseFacts> courses;
+          RETURN_IF_ERROR(database_.Read([&](store::Session& session) -> absl::Status {
+            RETURN_IF_ERROR(GetSite(session, path.site).status());
+            ASSIGN_OR_RETURN(courses, CoursesAfter(session, path.site, after, size + 1));
+            return absl::OkStatus();
+          }));
+          if (courses.size() > static_cast<size_t>(size)) {
+            courses.pop_back();
+            response->set_next_page_token(MakeToken(request->parent(), fmt::format("{}", courses.back().course)));
+          }
+          for (const CourseFacts& course : courses) {
+            v1::Course& out = *response->add_courses();
+            out.set_name(fmt::format("sites/{}/courses/{}", path.site, course.course));
+            out.set_short_name(course.short_name);
+            out.set_full_name(course.full_name);
+            out.set_start_date(DateOf(course.start_day));
+            out.set_end_date(DateOf(course.end_day));
+            for (const NamedSet& category : course.categories) out.add_category_path(category.name);
+            out.set_visible(course.visible && !course.deleted);
+          }
+          return absl::OkStatus();
+        });
   }
 
-  grpc::Status ListCohorts(grpc::ServerContext* context, const v1::ListCohortsRequest* request, v1::ListCohortsResponse* response) override {
-    return guard_.Run(context, "compagnon.moodle.v1.Directory.ListCohorts", *request, [&](const rpc::Caller& caller) -> absl::Status {
-      ASSIGN_OR_RETURN(const ResourcePath path, Parent(request->parent(), Depth::kCourse));
-      ASSIGN_OR_RETURN(const int size, PageSize(request->page_size(), 200, 1000));
-      ASSIGN_OR_RETURN(const std::optional<std::string> after, ReadToken(request->page_token(), request->parent()));
-      const bool sees_names = std::find(caller.permissions.begin(), caller.permissions.end(), kIdentity) != caller.permissions.end();
-      CourseFacts course;
-      std::vector<CohortSummary> cohorts;
-      std::vector<Tutor> tutors;
-      RETURN_IF_ERROR(database_.Read([&](store::Session& session) -> absl::Status {
-        ASSIGN_OR_RETURN(course, KnownCourse(session, path));
-        ASSIGN_OR_RETURN(cohorts, CohortsAfter(session, path.site, path.course, after, size + 1));
-        if (sees_names) {
-          ASSIGN_OR_RETURN(tutors, TutorsOf(session, path.site, path.course));
-        }
-        return absl::OkStatus();
-      }));
-      if (cohorts.size() > static_cast<size_t>(size)) {
-        cohorts.pop_back();
-        response->set_next_page_token(MakeToken(request->parent(), cohorts.back().code));
-      }
-      for (const CohortSummary& cohort : cohorts) {
-        v1::Cohort& out = *response->add_cohorts();
-        out.set_name(cohort.code.empty() ? request->parent() : fmt::format("{}/cohorts/{}", request->parent(), cohort.code));
-        out.set_title(!cohort.code.empty() ? cohort.title : course.full_name.empty() ? course.short_name : course.full_name);
-        out.set_learners(cohort.learners);
-        for (const Tutor& tutor : tutors) {
-          if (tutor.cohort.empty() || tutor.cohort == cohort.code) out.add_tutors(tutor.name);
-        }
-      }
-      return absl::OkStatus();
-    });
+  grpc::Status ListCohorts(grpc::ServerContext* context, const v1::ListCohortsRequest* request,
+                           v1::ListCohortsResponse* response) override {
+    return guard_.Run(
+        context, "compagnon.moodle.v1.Directory.ListCohorts", *request, [&](const rpc::Caller& caller) -> absl::Status {
+          ASSIGN_OR_RETURN(const ResourcePath path, Parent(request->parent(), Depth::kCourse));
+          ASSIGN_OR_RETURN(const int size, PageSize(request->page_size(), 200, 1000));
+          ASSIGN_OR_RETURN(const std::optional<std::string> after, ReadToken(request->page_token(), request->parent()));
+          const bool sees_names =
+              std::find(caller.permissions.begin(), caller.permissions.end(), kIdentity) != caller.permissions.end();
+          CourseFacts course;
+          std::vector<CohortSummary> cohorts;
+          std::vector<Tutor> tutors;
+          RETURN_IF_ERROR(database_.Read([&](store::Session& session) -> absl::Status {
+            ASSIGN_OR_RETURN(course, KnownCourse(session, path));
+            ASSIGN_OR_RETURN(cohorts, CohortsAfter(session, path.site, path.course, after, size + 1));
+            if (sees_names) {
+              ASSIGN_OR_RETURN(tutors, TutorsOf(session, path.site, path.course));
+            }
+            return absl::OkStatus();
+          }));
+          if (cohorts.size() > static_cast<size_t>(size)) {
+            cohorts.pop_back();
+            response->set_next_page_token(MakeToken(request->parent(), cohorts.back().code));
+          }
+          for (const CohortSummary& cohort : cohorts) {
+            v1::Cohort& out = *response->add_cohorts();
+            out.set_name(cohort.code.empty() ? request->parent()
+                                             : fmt::format("{}/cohorts/{}", request->parent(), cohort.code));
+            out.set_title(!cohort.code.empty()       ? cohort.title
+                          : course.full_name.empty() ? course.short_name
+                                                     : course.full_name);
+            out.set_learners(cohort.learners);
+            for (const Tutor& tutor : tutors) {
+              if (tutor.cohort.empty() || tutor.cohort == cohort.code) out.add_tutors(tutor.name);
+            }
+          }
+          return absl::OkStatus();
+        });
   }
 
-  grpc::Status ListEnrolments(grpc::ServerContext* context, const v1::ListEnrolmentsRequest* request, v1::ListEnrolmentsResponse* response) override {
-    return guard_.Run(context, "compagnon.moodle.v1.Directory.ListEnrolments", *request, [&](const rpc::Caller&) -> absl::Status {
-      ASSIGN_OR_RETURN(const ResourcePath path, Parent(request->parent(), Depth::kCourseOrCohort));
-      ASSIGN_OR_RETURN(const int size, PageSize(request->page_size(), 500, 5000));
-      ASSIGN_OR_RETURN(const std::optional<std::string> token, ReadToken(request->page_token(), request->parent()));
-      ASSIGN_OR_RETURN(const int64_t after, NumberOf(token));
-      std::vector<EnrolmentEntry> entries;
-      RETURN_IF_ERROR(database_.Read([&](store::Session& session) -> absl::Status {
-        RETURN_IF_ERROR(KnownCourse(session, path).status());
-        ASSIGN_OR_RETURN(entries, EnrolmentsAfter(session, path.site, path.course, path.cohort, after, size + 1));
-        return absl::OkStatus();
-      }));
-      if (entries.size() > static_cast<size_t>(size)) {
-        entries.pop_back();
-        response->set_next_page_token(MakeToken(request->parent(), fmt::format("{}", entries.back().facts.person)));
-      }
-      for (const EnrolmentEntry& entry : entries) {
-        event::v1::EnrolmentState& out = *response->add_enrolments();
-        out.set_person(entry.facts.person);
-        out.set_course(path.course);
-        out.set_cohort(entry.facts.cohort.code);
-        out.set_learner(entry.facts.learner);
-        for (const Interval& interval : entry.intervals) {
-          event::v1::Interval& said = *out.add_intervals();
-          said.set_from_us(interval.from_us);
-          said.set_to_us(interval.to_us);
-        }
-        out.set_sex(entry.facts.values.sex);
-        out.set_age_band(entry.facts.values.age_band);
-        out.set_country(entry.facts.values.country);
-        out.set_area(entry.facts.values.area);
-      }
-      return absl::OkStatus();
-    });
+  grpc::Status ListEnrolments(grpc::ServerContext* context, const v1::ListEnrolmentsRequest* request,
+                              v1::ListEnrolmentsResponse* response) override {
+    return guard_.Run(
+        context, "compagnon.moodle.v1.Directory.ListEnrolments", *request, [&](const rpc::Caller&) -> absl::Status {
+          ASSIGN_OR_RETURN(const ResourcePath path, Parent(request->parent(), Depth::kCourseOrCohort));
+          ASSIGN_OR_RETURN(const int size, PageSize(request->page_size(), 500, 5000));
+          ASSIGN_OR_RETURN(const std::optional<std::string> token, ReadToken(request->page_token(), request->parent()));
+          ASSIGN_OR_RETURN(const int64_t after, NumberOf(token));
+          std::vector<EnrolmentEntry> entries;
+          RETURN_IF_ERROR(database_.Read([&](store::Session& session) -> absl::Status {
+            RETURN_IF_ERROR(KnownCourse(session, path).status());
+            ASSIGN_OR_RETURN(entries, EnrolmentsAfter(session, path.site, path.course, path.cohort, after, size + 1));
+            return absl::OkStatus();
+          }));
+          if (entries.size() > static_cast<size_t>(size)) {
+            entries.pop_back();
+            response->set_next_page_token(MakeToken(request->parent(), fmt::format("{}", entries.back().facts.person)));
+          }
+          for (const EnrolmentEntry& entry : entries) {
+            event::v1::EnrolmentState& out = *response->add_enrolments();
+            out.set_person(entry.facts.person);
+            out.set_course(path.course);
+            out.set_cohort(entry.facts.cohort.code);
+            out.set_learner(entry.facts.learner);
+            for (const Interval& interval : entry.intervals) {
+              event::v1::Interval& said = *out.add_intervals();
+              said.set_from_us(interval.from_us);
+              said.set_to_us(interval.to_us);
+            }
+            out.set_sex(entry.facts.values.sex);
+            out.set_age_band(entry.facts.values.age_band);
+            out.set_country(entry.facts.values.country);
+            out.set_area(entry.facts.values.area);
+          }
+          return absl::OkStatus();
+        });
   }
 
   grpc::Status BatchGetIdentities(grpc::ServerContext* context, const v1::BatchGetIdentitiesRequest* request,
                                   v1::BatchGetIdentitiesResponse* response) override {
-    return guard_.Run(context, "compagnon.moodle.v1.Directory.BatchGetIdentities", *request, [&](const rpc::Caller&) -> absl::Status {
-      ASSIGN_OR_RETURN(const ResourcePath path, Parent(request->parent(), Depth::kCourseOrCohort));
-      if (request->persons_size() > kMostIdentities) return Bad("persons", "too_many_persons");
-      if (request->persons_size() == 0) return absl::OkStatus();
-      std::vector<IdentityEntry> entries;
-      RETURN_IF_ERROR(database_.Read([&](store::Session& session) -> absl::Status {
-        RETURN_IF_ERROR(KnownCourse(session, path).status());
-        ASSIGN_OR_RETURN(entries, IdentitiesOf(session, path.site, path.course, path.cohort,
-                                               absl::MakeSpan(request->persons().data(), request->persons_size())));
-        return absl::OkStatus();
-      }));
-      std::map<int64_t, const IdentityEntry*> by_person;
-      for (const IdentityEntry& entry : entries) by_person[entry.person] = &entry;
-      for (int64_t person : request->persons()) {
-        auto found = by_person.find(person);
-        if (found == by_person.end()) continue;
-        v1::Identity& out = *response->add_identities();
-        out.set_person(person);
-        out.set_full_name(found->second->full_name);
-        out.set_moodle_user(found->second->user);
-      }
-      return absl::OkStatus();
-    });
+    return guard_.Run(
+        context, "compagnon.moodle.v1.Directory.BatchGetIdentities", *request, [&](const rpc::Caller&) -> absl::Status {
+          ASSIGN_OR_RETURN(const ResourcePath path, Parent(request->parent(), Depth::kCourseOrCohort));
+          if (request->persons_size() > kMostIdentities) return Bad("persons", "too_many_persons");
+          if (request->persons_size() == 0) return absl::OkStatus();
+          std::vector<IdentityEntry> entries;
+          RETURN_IF_ERROR(database_.Read([&](store::Session& session) -> absl::Status {
+            RETURN_IF_ERROR(KnownCourse(session, path).status());
+            ASSIGN_OR_RETURN(entries, IdentitiesOf(session, path.site, path.course, path.cohort,
+                                                   absl::MakeSpan(request->persons().data(), request->persons_size())));
+            return absl::OkStatus();
+          }));
+          std::map<int64_t, const IdentityEntry*> by_person;
+          for (const IdentityEntry& entry : entries) by_person[entry.person] = &entry;
+          for (int64_t person : request->persons()) {
+            auto found = by_person.find(person);
+            if (found == by_person.end()) continue;
+            v1::Identity& out = *response->add_identities();
+            out.set_person(person);
+            out.set_full_name(found->second->full_name);
+            out.set_moodle_user(found->second->user);
+          }
+          return absl::OkStatus();
+        });
   }
 
  private:

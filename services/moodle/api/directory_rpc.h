@@ -1,10 +1,10 @@
 #ifndef COMPAGNON_MOODLE_API_DIRECTORY_RPC_H_
 #define COMPAGNON_MOODLE_API_DIRECTORY_RPC_H_
 
-#include <memory>
-
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/impl/service_type.h>
+
+#include <memory>
 
 #include "platform/rpc/call.h"
 #include "platform/store/sql.h"

@@ -1,14 +1,13 @@
 #include "moodle/api/reconcile.h"
 
+#include <fmt/format.h>
+
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
 
-#include <fmt/format.h>
-
 #include "moodle/domain/ws_fault.h"
-
-#include <nlohmann/json.hpp>
 
 namespace compagnon::moodle {
 namespace {
@@ -31,22 +30,30 @@ class SiteReconciliation {
  public:
   SiteReconciliation(WsClient& client, store::Database& database, Directory& directory, const std::string& site,
                      const std::set<std::string>& person_fields, const Clock& clock, const std::function<bool()>& alive)
-      : client_(client), database_(database), directory_(directory), site_(site), person_fields_(person_fields), alive_(alive),
+      : client_(client),
+        database_(database),
+        directory_(directory),
+        site_(site),
+        person_fields_(person_fields),
+        alive_(alive),
         pass_(absl::ToUnixSeconds(clock.Now())) {}
 
   absl::StatusOr<Reconciliation> Run() {
     ASSIGN_OR_RETURN(const json info, Ask("core_webservice_get_site_info", json::object(), json::value_t::object));
     for (const json& function : info.value("functions", json::array())) {
-      if (function.is_object() && function.value("name", "") == "local_compagnon_pull_events") result_.with_plugin = true;
+      if (function.is_object() && function.value("name", "") == "local_compagnon_pull_events")
+        result_.with_plugin = true;
     }
     if (!result_.with_plugin) RETURN_IF_ERROR(Categories());
     RETURN_IF_ERROR(Courses());
     for (const auto& [course, start] : courses_) RETURN_IF_ERROR(People(course));
     if (!result_.with_plugin) {
       RETURN_IF_ERROR(Cohorts());
-      for (std::string_view kind : {"courses", "role_assignments", "groups", "group_members", "cohorts", "cohort_members"}) {
+      for (std::string_view kind :
+           {"courses", "role_assignments", "groups", "group_members", "cohorts", "cohort_members"}) {
         if (skipped_.contains(kind)) continue;
-        RETURN_IF_ERROR(database_.Write([&](store::Session& session) { return directory_.SweepPass(session, site_, kind, pass_); }));
+        RETURN_IF_ERROR(database_.Write(
+            [&](store::Session& session) { return directory_.SweepPass(session, site_, kind, pass_); }));
       }
     }
     RETURN_IF_ERROR(Enrolments());
@@ -58,14 +65,17 @@ class SiteReconciliation {
     if (!alive_()) return absl::CancelledError("stopped");
     ASSIGN_OR_RETURN(const std::string body, client_.Read(function, params));
     json answer = json::parse(body, nullptr, false);
-    if (answer.is_discarded() || answer.type() != type) return FaultStatus({FaultCategory::kOperator, "protocol", {}}, function);
+    if (answer.is_discarded() || answer.type() != type)
+      return FaultStatus({FaultCategory::kOperator, "protocol", {}}, function);
     return answer;
   }
 
   absl::Status Tell(std::string_view kind, const std::vector<std::string>& rows) {
     if (result_.with_plugin) return absl::OkStatus();
-    // Core functions tell no sequence: as_of 0 holds against objects that no event of the bridge has touched, which is all of them here.
-    return database_.Write([&](store::Session& session) { return directory_.ApplyExportPage(session, site_, kind, pass_, 0, rows); });
+    // Core functions tell no sequence: as_of 0 holds against objects that no event of the bridge has touched, which is
+    // all of them here.
+    return database_.Write(
+        [&](store::Session& session) { return directory_.ApplyExportPage(session, site_, kind, pass_, 0, rows); });
   }
 
   // A function this account may not call leaves its kind as it was; everything else goes on.
@@ -81,8 +91,9 @@ class SiteReconciliation {
     std::vector<std::string> rows;
     for (const json& category : *answer) {
       if (!category.is_object()) continue;
-      rows.push_back(json{{"id", IdOf(category, "id")}, {"name", category.value("name", "")}, {"parent", IdOf(category, "parent")}}.dump(
-          -1, ' ', false, json::error_handler_t::replace));
+      rows.push_back(
+          json{{"id", IdOf(category, "id")}, {"name", category.value("name", "")}, {"parent", IdOf(category, "parent")}}
+              .dump(-1, ' ', false, json::error_handler_t::replace));
     }
     return Tell("categories", rows);
   }
@@ -133,7 +144,8 @@ class SiteReconciliation {
   absl::Status People(int64_t course) {
     std::set<int64_t> enrolled, active;
     for (int from = 0;; from += kUsersAPage) {
-      auto answer = Ask("core_enrol_get_enrolled_users", {{"courseid", course}, {"options", Options(from, false)}}, json::value_t::array);
+      auto answer = Ask("core_enrol_get_enrolled_users", {{"courseid", course}, {"options", Options(from, false)}},
+                        json::value_t::array);
       if (Skippable(answer.status())) {
         // Nothing is known about this course tonight: neither its people nor that it has none.
         skipped_.insert({"role_assignments", "group_members", "groups"});
@@ -144,7 +156,8 @@ class SiteReconciliation {
       if (answer->size() < kUsersAPage) break;
     }
     for (int from = 0;; from += kUsersAPage) {
-      auto answer = Ask("core_enrol_get_enrolled_users", {{"courseid", course}, {"options", Options(from, true)}}, json::value_t::array);
+      auto answer = Ask("core_enrol_get_enrolled_users", {{"courseid", course}, {"options", Options(from, true)}},
+                        json::value_t::array);
       if (Skippable(answer.status())) {
         // Without the right to see who is suspended, everybody enrolled counts as active.
         active = enrolled;
@@ -175,20 +188,26 @@ class SiteReconciliation {
         if (value.is_string() && key != "fullname" && key != "email" && key != "username") state[key] = value;
       }
       for (const json& field : user.value("customfields", json::array())) {
-        if (field.is_object() && field.contains("shortname") && field.contains("value")) state["profile"][field.value("shortname", "")] = field["value"];
+        if (field.is_object() && field.contains("shortname") && field.contains("value"))
+          state["profile"][field.value("shortname", "")] = field["value"];
       }
       users.push_back(dump(state));
       for (const json& role : user.value("roles", json::array())) {
         const int64_t role_id = IdOf(role, "roleid");
         if (role_id <= 0) continue;
-        if (roles_met.insert(role_id).second) roles.push_back(dump({{"id", role_id}, {"shortname", role.value("shortname", "")}}));
-        assignments.push_back(dump({{"id", 1}, {"roleid", role_id}, {"contextlevel", 50}, {"courseid", course}, {"userid", id}}));
+        if (roles_met.insert(role_id).second)
+          roles.push_back(dump({{"id", role_id}, {"shortname", role.value("shortname", "")}}));
+        assignments.push_back(
+            dump({{"id", 1}, {"roleid", role_id}, {"contextlevel", 50}, {"courseid", course}, {"userid", id}}));
       }
       for (const json& group : user.value("groups", json::array())) {
         const int64_t group_id = IdOf(group, "id");
         if (group_id <= 0) continue;
         if (groups_met.insert(group_id).second) {
-          groups.push_back(dump({{"id", group_id}, {"courseid", course}, {"name", group.value("name", "")}, {"idnumber", group.value("idnumber", "")}}));
+          groups.push_back(dump({{"id", group_id},
+                                 {"courseid", course},
+                                 {"name", group.value("name", "")},
+                                 {"idnumber", group.value("idnumber", "")}}));
         }
         members.push_back(dump({{"id", 1}, {"groupid", group_id}, {"courseid", course}, {"userid", id}}));
       }
@@ -212,8 +231,9 @@ class SiteReconciliation {
     for (const json& cohort : *answer) {
       if (!cohort.is_object() || IdOf(cohort, "id") <= 0) continue;
       ids.push_back(IdOf(cohort, "id"));
-      rows.push_back(json{{"id", IdOf(cohort, "id")}, {"name", cohort.value("name", "")}, {"idnumber", cohort.value("idnumber", "")}}.dump(
-          -1, ' ', false, json::error_handler_t::replace));
+      rows.push_back(json{
+          {"id", IdOf(cohort, "id")}, {"name", cohort.value("name", "")}, {"idnumber", cohort.value("idnumber", "")}}
+                         .dump(-1, ' ', false, json::error_handler_t::replace));
     }
     RETURN_IF_ERROR(Tell("cohorts", rows));
     for (size_t from = 0; from < ids.size(); from += 20) {
@@ -228,7 +248,8 @@ class SiteReconciliation {
       std::vector<std::string> member_rows;
       for (const json& cohort : *members) {
         for (const json& user : cohort.value("userids", json::array())) {
-          if (user.is_number_integer()) member_rows.push_back(json{{"id", 1}, {"cohortid", IdOf(cohort, "cohortid")}, {"userid", user}}.dump());
+          if (user.is_number_integer())
+            member_rows.push_back(json{{"id", 1}, {"cohortid", IdOf(cohort, "cohortid")}, {"userid", user}}.dump());
         }
       }
       RETURN_IF_ERROR(Tell("cohort_members", member_rows));
@@ -237,12 +258,14 @@ class SiteReconciliation {
   }
 
   absl::Status Enrolments() {
-    // Counted over the whole site before anything is closed: one course that ends is normal, half a site that vanishes is not.
+    // Counted over the whole site before anything is closed: one course that ends is normal, half a site that vanishes
+    // is not.
     int64_t open = 0;
     for (const auto& [course, active] : active_) {
       if (!alive_()) return absl::CancelledError("stopped");
       RETURN_IF_ERROR(database_.Write([&, course = course, &active = active](store::Session& session) -> absl::Status {
-        ASSIGN_OR_RETURN(const EnrolmentDifferences differences, directory_.ReconcileEnrolments(session, site_, course, active, false));
+        ASSIGN_OR_RETURN(const EnrolmentDifferences differences,
+                         directory_.ReconcileEnrolments(session, site_, course, active, false));
         counted_[course] = differences;
         return absl::OkStatus();
       }));
@@ -252,7 +275,8 @@ class SiteReconciliation {
     }
     if (result_.with_plugin) return absl::OkStatus();
     if (result_.stale > kGuardObjects && result_.stale * 100 > open * kGuardPercent) {
-      return WithReason(absl::FailedPreconditionError(fmt::format("the reconciliation would close {} of {} enrolments", result_.stale, open)),
+      return WithReason(absl::FailedPreconditionError(
+                            fmt::format("the reconciliation would close {} of {} enrolments", result_.stale, open)),
                         "mass_delete_guard");
     }
     for (const auto& [course, active] : active_) {
@@ -280,8 +304,9 @@ class SiteReconciliation {
 
 }  // namespace
 
-absl::StatusOr<Reconciliation> ReconcileSite(WsClient& client, store::Database& database, Directory& directory, const std::string& site,
-                                             const std::set<std::string>& person_fields, const Clock& clock, const std::function<bool()>& alive) {
+absl::StatusOr<Reconciliation> ReconcileSite(WsClient& client, store::Database& database, Directory& directory,
+                                             const std::string& site, const std::set<std::string>& person_fields,
+                                             const Clock& clock, const std::function<bool()>& alive) {
   return SiteReconciliation(client, database, directory, site, person_fields, clock, alive).Run();
 }
 

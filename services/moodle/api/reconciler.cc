@@ -1,9 +1,9 @@
+#include <prometheus/gauge.h>
+
 #include <condition_variable>
 #include <limits>
 #include <mutex>
 #include <thread>
-
-#include <prometheus/gauge.h>
 
 #include "moodle/api/reconcile.h"
 #include "moodle/domain/local_day.h"
@@ -18,10 +18,19 @@ constexpr absl::Duration kLease = absl::Minutes(10);
 
 class NightlyReconciler final : public Reconciler {
  public:
-  NightlyReconciler(ReconcilerOptions options, int at_minutes, store::Database& database, Directory& directory, const TokenSeal& seal,
-                    std::shared_ptr<const DimensionMap> dimensions, Metrics& metrics, const Clock& clock, std::function<void()> wake)
-      : options_(std::move(options)), at_minutes_(at_minutes), database_(database), directory_(directory), seal_(seal),
-        dimensions_(std::move(dimensions)), metrics_(metrics), clock_(clock), wake_(std::move(wake)), thread_([this] { Run(); }) {}
+  NightlyReconciler(ReconcilerOptions options, int at_minutes, store::Database& database, Directory& directory,
+                    const TokenSeal& seal, std::shared_ptr<const DimensionMap> dimensions, Metrics& metrics,
+                    const Clock& clock, std::function<void()> wake)
+      : options_(std::move(options)),
+        at_minutes_(at_minutes),
+        database_(database),
+        directory_(directory),
+        seal_(seal),
+        dimensions_(std::move(dimensions)),
+        metrics_(metrics),
+        clock_(clock),
+        wake_(std::move(wake)),
+        thread_([this] { Run(); }) {}
   ~NightlyReconciler() override { Stop(); }
 
   void Stop() override {
@@ -71,33 +80,40 @@ class NightlyReconciler final : public Reconciler {
       if (now < not_before_[record.config.code]) continue;
       const int64_t day = LocalDayOf(absl::ToUnixMicros(now), zone);
       bool ours = false;
-      const absl::Status claimed = database_.Write([&](store::Session& session) { return Claim(session, record, zone, now, &ours); });
+      const absl::Status claimed =
+          database_.Write([&](store::Session& session) { return Claim(session, record, zone, now, &ours); });
       if (!claimed.ok() || !ours) continue;
       One(record.config, day);
     }
   }
 
-  absl::Status Claim(store::Session& session, const SiteRecord& record, const absl::TimeZone& zone, absl::Time now, bool* ours) {
+  absl::Status Claim(store::Session& session, const SiteRecord& record, const absl::TimeZone& zone, absl::Time now,
+                     bool* ours) {
     *ours = false;
     // A site whose plugin answers is filled by its passes: its first comparison can wait for the next night.
     const int64_t first = record.cursor.epoch.empty() ? kNotYet : LocalDayOf(absl::ToUnixMicros(now), zone);
     const store::Value make[] = {record.config.code, first};
-    RETURN_IF_ERROR(session
-                        .Execute("INSERT INTO reconcile_run (site, due_day, finished_us, differences, problem, owner, lease_until_us) "
-                                 "VALUES (:p1, :p2, 0, 0, '', '', 0) ON CONFLICT DO NOTHING",
-                                 make)
-                        .status());
+    RETURN_IF_ERROR(
+        session
+            .Execute(
+                "INSERT INTO reconcile_run (site, due_day, finished_us, differences, problem, owner, lease_until_us) "
+                "VALUES (:p1, :p2, 0, 0, '', '', 0) ON CONFLICT DO NOTHING",
+                make)
+            .status());
     int64_t done_day = 0;
     const store::Value which[] = {record.config.code};
-    RETURN_IF_ERROR(session.Query("SELECT due_day FROM reconcile_run WHERE site = :p1", which, [&](const store::Row& row) {
-      done_day = row.Int(0);
-      return absl::OkStatus();
-    }));
+    RETURN_IF_ERROR(
+        session.Query("SELECT due_day FROM reconcile_run WHERE site = :p1", which, [&](const store::Row& row) {
+          done_day = row.Int(0);
+          return absl::OkStatus();
+        }));
     if (!ReconciliationDue(now, zone, at_minutes_, done_day)) return absl::OkStatus();
-    const store::Value claim[] = {record.config.code, options_.holder, absl::ToUnixMicros(now), absl::ToUnixMicros(now + kLease)};
-    ASSIGN_OR_RETURN(const int64_t rows, session.Execute("UPDATE reconcile_run SET owner = :p2, lease_until_us = :p4 WHERE site = :p1 AND "
-                                                         "(owner = '' OR owner = :p2 OR lease_until_us <= :p3)",
-                                                         claim));
+    const store::Value claim[] = {record.config.code, options_.holder, absl::ToUnixMicros(now),
+                                  absl::ToUnixMicros(now + kLease)};
+    ASSIGN_OR_RETURN(const int64_t rows,
+                     session.Execute("UPDATE reconcile_run SET owner = :p2, lease_until_us = :p4 WHERE site = :p1 AND "
+                                     "(owner = '' OR owner = :p2 OR lease_until_us <= :p3)",
+                                     claim));
     *ours = rows == 1;
     return absl::OkStatus();
   }
@@ -111,7 +127,9 @@ class NightlyReconciler final : public Reconciler {
         const store::Value params[] = {site.code, options_.holder, absl::ToUnixMicros(renewed + kLease)};
         int64_t rows = 0;
         const absl::Status status = database_.Write([&](store::Session& session) -> absl::Status {
-          ASSIGN_OR_RETURN(rows, session.Execute("UPDATE reconcile_run SET lease_until_us = :p3 WHERE site = :p1 AND owner = :p2", params));
+          ASSIGN_OR_RETURN(
+              rows, session.Execute("UPDATE reconcile_run SET lease_until_us = :p3 WHERE site = :p1 AND owner = :p2",
+                                    params));
           return absl::OkStatus();
         });
         if (!status.ok() || rows != 1) return false;
@@ -136,22 +154,30 @@ class NightlyReconciler final : public Reconciler {
     if (absl::IsCancelled(done.status()) || !Alive()) return;
     const std::string problem = done.ok() ? "" : ReasonOf(done.status()).empty() ? "failed" : ReasonOf(done.status());
     const int64_t differences = done.ok() ? done->missing + done->stale : 0;
-    const store::Value result[] = {site.code, options_.holder, done.ok() ? day : kNotYet, absl::ToUnixMicros(clock_.Now()), differences, problem};
+    const store::Value result[] = {
+        site.code, options_.holder, done.ok() ? day : kNotYet, absl::ToUnixMicros(clock_.Now()), differences, problem};
     // A failed run leaves the day open, so that the next look takes it up again.
     const absl::Status kept = database_.Write([&](store::Session& session) {
       return session
-          .Execute("UPDATE reconcile_run SET due_day = CASE WHEN :p6 = '' THEN :p3 ELSE due_day END, finished_us = :p4, differences = :p5, problem = :p6, "
-                   "owner = '', lease_until_us = 0 WHERE site = :p1 AND owner = :p2",
-                   result)
+          .Execute(
+              "UPDATE reconcile_run SET due_day = CASE WHEN :p6 = '' THEN :p3 ELSE due_day END, finished_us = :p4, "
+              "differences = :p5, problem = :p6, "
+              "owner = '', lease_until_us = 0 WHERE site = :p1 AND owner = :p2",
+              result)
           .status();
     });
     if (!done.ok() || !kept.ok()) not_before_[site.code] = clock_.Now() + options_.try_again;
     wake_();
-    metrics_.Gauge("compagnon_moodle_reconcile_differences", "Enrolments on which the directory and the site's core functions differed last night.",
-                   {{"site", site.code}})
+    metrics_
+        .Gauge("compagnon_moodle_reconcile_differences",
+               "Enrolments on which the directory and the site's core functions differed last night.",
+               {{"site", site.code}})
         .Set(static_cast<double>(differences));
     Log(done.ok() ? LogLevel::kInfo : LogLevel::kWarning, done.ok() ? "site reconciled" : "site not reconciled",
-        {{"site", site.code}, {"differences", differences}, {"seconds", absl::ToDoubleSeconds(clock_.Now() - start)}, {"reason", std::string_view(problem)}});
+        {{"site", site.code},
+         {"differences", differences},
+         {"seconds", absl::ToDoubleSeconds(clock_.Now() - start)},
+         {"reason", std::string_view(problem)}});
   }
 
   const ReconcilerOptions options_;
@@ -192,12 +218,14 @@ bool ReconciliationDue(absl::Time now, const absl::TimeZone& zone, int at_minute
   return local.hour() * 60 + local.minute() >= at_minutes;
 }
 
-absl::StatusOr<std::unique_ptr<Reconciler>> StartReconciler(ReconcilerOptions options, store::Database& database, Directory& directory, const TokenSeal& seal,
-                                                            std::shared_ptr<const DimensionMap> dimensions, Metrics& metrics, const Clock& clock,
+absl::StatusOr<std::unique_ptr<Reconciler>> StartReconciler(ReconcilerOptions options, store::Database& database,
+                                                            Directory& directory, const TokenSeal& seal,
+                                                            std::shared_ptr<const DimensionMap> dimensions,
+                                                            Metrics& metrics, const Clock& clock,
                                                             std::function<void()> wake) {
   ASSIGN_OR_RETURN(const int at_minutes, MinutesOfDay(options.at));
-  return std::make_unique<NightlyReconciler>(std::move(options), at_minutes, database, directory, seal, std::move(dimensions), metrics, clock,
-                                             std::move(wake));
+  return std::make_unique<NightlyReconciler>(std::move(options), at_minutes, database, directory, seal,
+                                             std::move(dimensions), metrics, clock, std::move(wake));
 }
 
 }  // namespace compagnon::moodle

@@ -9,11 +9,12 @@
 
 namespace compagnon::moodle {
 
-// Lower bounds of the age bands after the first: {18, 25, 36} makes "<18", "18-24", "25-35", ">35" (indicators.md, "Age").
+// Lower bounds of the age bands after the first: {18, 25, 36} makes "<18", "18-24", "25-35", ">35" (indicators.md,
+// "Age").
 std::vector<int> StandardAgeBounds();
 
-// Whole years on `on_day` of somebody born on `birth_day` (days since 1970-01-01). Born on 29 February is a year older on 1 March of
-// common years.
+// Whole years on `on_day` of somebody born on `birth_day` (days since 1970-01-01). Born on 29 February is a year older
+// on 1 March of common years.
 int AgeInYears(int32_t birth_day, int32_t on_day);
 
 // Name of the band. Negative ages and ages over 130 are "" (inconnu): a mistyped year is no evidence of an age.

@@ -6,7 +6,8 @@ namespace compagnon::moodle {
 
 bool IsLiveSource(std::string_view source) { return source.starts_with("bridge/"); }
 
-std::vector<CoverageSpan> ClaimCoverage(std::vector<CoverageSpan> spans, std::string_view source, int64_t from_us, int64_t to_us) {
+std::vector<CoverageSpan> ClaimCoverage(std::vector<CoverageSpan> spans, std::string_view source, int64_t from_us,
+                                        int64_t to_us) {
   if (from_us >= to_us) return spans;
   const bool live = IsLiveSource(source);
   std::vector<CoverageSpan> result;
@@ -24,15 +25,17 @@ std::vector<CoverageSpan> ClaimCoverage(std::vector<CoverageSpan> spans, std::st
     }
     std::vector<CoverageSpan> left;
     for (const CoverageSpan& piece : claimed) {
-      if (piece.from_us < span.from_us) left.push_back({piece.source, piece.from_us, std::min(piece.to_us, span.from_us)});
+      if (piece.from_us < span.from_us)
+        left.push_back({piece.source, piece.from_us, std::min(piece.to_us, span.from_us)});
       if (piece.to_us > span.to_us) left.push_back({piece.source, std::max(piece.from_us, span.to_us), piece.to_us});
     }
     claimed = std::move(left);
     result.push_back(std::move(span));
   }
   result.insert(result.end(), claimed.begin(), claimed.end());
-  std::sort(result.begin(), result.end(),
-            [](const CoverageSpan& a, const CoverageSpan& b) { return a.from_us != b.from_us ? a.from_us < b.from_us : a.to_us < b.to_us; });
+  std::sort(result.begin(), result.end(), [](const CoverageSpan& a, const CoverageSpan& b) {
+    return a.from_us != b.from_us ? a.from_us < b.from_us : a.to_us < b.to_us;
+  });
   std::vector<CoverageSpan> merged;
   for (CoverageSpan& span : result) {
     if (!merged.empty() && merged.back().source == span.source && span.from_us <= merged.back().to_us) {
@@ -45,7 +48,8 @@ std::vector<CoverageSpan> ClaimCoverage(std::vector<CoverageSpan> spans, std::st
 }
 
 bool OwnsInstant(absl::Span<const CoverageSpan> spans, std::string_view source, int64_t at_us) {
-  auto after = std::upper_bound(spans.begin(), spans.end(), at_us, [](int64_t at, const CoverageSpan& span) { return at < span.from_us; });
+  auto after = std::upper_bound(spans.begin(), spans.end(), at_us,
+                                [](int64_t at, const CoverageSpan& span) { return at < span.from_us; });
   if (after == spans.begin()) return false;
   const CoverageSpan& span = *(after - 1);
   return at_us < span.to_us && span.source == source;

@@ -19,17 +19,17 @@ namespace compagnon::moodle {
 
 enum class ValueSource { kProfileField, kUserField, kGroup, kCohort, kCategory, kCourseField };
 
-// One way to a value. For fields, `field` is the field's short name and `values` the table from what is written there to the
-// dimension's value ("*" = anything else; an empty table takes the text as it is). For groups, cohorts and categories, `field` is a
-// pattern over the idnumber and the name, and `values` holds the one value under "*".
+// One way to a value. For fields, `field` is the field's short name and `values` the table from what is written there
+// to the dimension's value ("*" = anything else; an empty table takes the text as it is). For groups, cohorts and
+// categories, `field` is a pattern over the idnumber and the name, and `values` holds the one value under "*".
 struct ValueRule {
   ValueSource source = ValueSource::kProfileField;
   std::string field;
   std::map<std::string, std::string, std::less<>> values;
 };
 
-// A cohort out of groups or Moodle cohorts whose idnumber or name fits the pattern. Empty code or title: the idnumber (else the name) and
-// the name of what fitted.
+// A cohort out of groups or Moodle cohorts whose idnumber or name fits the pattern. Empty code or title: the idnumber
+// (else the name) and the name of what fitted.
 struct CohortRule {
   bool moodle_cohort = false;
   std::string pattern;
@@ -44,9 +44,10 @@ struct SiteMapping {
   std::string birth_date_format;  // "unix", "iso" or strftime letters ("%d/%m/%Y"); "" = unix seconds or YYYY-MM-DD
   std::vector<int> age_bounds;
   std::map<std::string, CourseRole, std::less<>> roles;  // role id in digits, or short name
-  std::vector<CohortRule> cohorts;  // first match wins
+  std::vector<CohortRule> cohorts;                       // first match wins
 
-  // What holds when a site has no table: Moodle's country, standard bands, roles 5 and student, 4 and teacher, 3 and editingteacher.
+  // What holds when a site has no table: Moodle's country, standard bands, roles 5 and student, 4 and teacher, 3 and
+  // editingteacher.
   static SiteMapping Standard();
   // "profile:genre", "user:country": the only fields of people the directory keeps.
   std::set<std::string> PersonFields() const;
@@ -84,20 +85,23 @@ struct DimensionValues {
 };
 
 struct CohortChoice {
-  std::string code;   // "" = the course run itself
+  std::string code;  // "" = the course run itself
   std::string title;
 };
 
-// The values of e. What a people file gave ("given:...") comes before any rule; the first rule that yields a value wins; a given band
-// is kept as it is, else it is computed from the birth date. "" = inconnu. `zone` reads birth dates that are Unix seconds.
+// The values of e. What a people file gave ("given:...") comes before any rule; the first rule that yields a value
+// wins; a given band is kept as it is, else it is computed from the birth date. "" = inconnu. `zone` reads birth dates
+// that are Unix seconds.
 DimensionValues ValuesOf(const SiteMapping& mapping, const DimensionFacts& facts, const absl::TimeZone& zone);
 
 // The one cohort of e.
-CohortChoice CohortOf(const SiteMapping& mapping, absl::Span<const NamedSet> groups, absl::Span<const NamedSet> cohorts);
+CohortChoice CohortOf(const SiteMapping& mapping, absl::Span<const NamedSet> groups,
+                      absl::Span<const NamedSet> cohorts);
 
-// Role of an id or its short name ("" when unknown) under the mapping; `overrides` (from --map role:5=learner) come first.
-CourseRole RoleOf(const SiteMapping& mapping, const std::map<std::string, CourseRole, std::less<>>& overrides, int64_t role,
-                  std::string_view short_name);
+// Role of an id or its short name ("" when unknown) under the mapping; `overrides` (from --map role:5=learner) come
+// first.
+CourseRole RoleOf(const SiteMapping& mapping, const std::map<std::string, CourseRole, std::less<>>& overrides,
+                  int64_t role, std::string_view short_name);
 std::optional<CourseRole> RoleFromText(std::string_view text);
 
 // "F", "M", "other" or "" of what a source says.
@@ -106,7 +110,8 @@ std::string StandardSex(std::string_view text);
 // Pattern with * (any run) and ? (one byte), case-sensitive.
 bool Fits(std::string_view pattern, std::string_view text);
 
-// A code fit for a resource path: other bytes than letters, digits, '-', '_' and '.' become '-' (UTF-8 letters are kept).
+// A code fit for a resource path: other bytes than letters, digits, '-', '_' and '.' become '-' (UTF-8 letters are
+// kept).
 std::string CohortCode(std::string_view text);
 
 }  // namespace compagnon::moodle

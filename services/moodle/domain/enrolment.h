@@ -34,8 +34,8 @@ struct Change {
 
 // One row of user_enrolments: one method by which one person is enrolled in one course.
 struct MethodRow {
-  int64_t time_start_us = 0;  // 0 = from its creation
-  int64_t time_end_us = 0;    // 0 = no end
+  int64_t time_start_us = 0;    // 0 = from its creation
+  int64_t time_end_us = 0;      // 0 = no end
   std::vector<Change> changes;  // any order, repeats allowed
 };
 
@@ -44,11 +44,12 @@ struct MergedEnrolment {
   int anomalies = 0;                // deletions of a row nobody saw created
 };
 
-// Enrolment intervals of e = (person, course), as indicators.md ("e") defines them: the union over rows of [timestart, or creation
-// if 0; timeend, deletion or suspension), cut where the account was suspended, ended where it was deleted; then breaks of less
-// than 24 h (elapsed, not calendar) are closed. Empty intervals are dropped before the breaks are looked at. The order of the
-// changes in the arguments does not matter, and a change given twice counts once. A row's creation while it exists changes
-// nothing, nor does the deletion of a row already deleted. The last dates of a row hold for all of its life.
+// Enrolment intervals of e = (person, course), as indicators.md ("e") defines them: the union over rows of [timestart,
+// or creation if 0; timeend, deletion or suspension), cut where the account was suspended, ended where it was deleted;
+// then breaks of less than 24 h (elapsed, not calendar) are closed. Empty intervals are dropped before the breaks are
+// looked at. The order of the changes in the arguments does not matter, and a change given twice counts once. A row's
+// creation while it exists changes nothing, nor does the deletion of a row already deleted. The last dates of a row
+// hold for all of its life.
 MergedEnrolment MergeEnrolment(absl::Span<const MethodRow> rows, absl::Span<const Change> account);
 
 // Adds [a, b) pieces up: sorted, overlapping ones united, breaks of less than `break_us` closed, empty ones dropped.

@@ -6,7 +6,6 @@
 
 #include "absl/strings/ascii.h"
 
-
 namespace compagnon::moodle {
 
 absl::CivilDay CivilOf(int32_t day) { return absl::CivilDay(1970, 1, 1) + day; }
@@ -28,7 +27,8 @@ std::optional<int32_t> DayFromText(std::string_view text, const absl::TimeZone& 
   int64_t seconds = 0;
   if (std::all_of(text.begin(), text.end(), absl::ascii_isdigit)) {
     // Later than the year 9999 is no date.
-    if (std::from_chars(text.data(), text.data() + text.size(), seconds).ec != std::errc() || seconds > 253402300799) return std::nullopt;
+    if (std::from_chars(text.data(), text.data() + text.size(), seconds).ec != std::errc() || seconds > 253402300799)
+      return std::nullopt;
     return LocalDayOf(seconds * 1'000'000, zone);
   }
   if (text.size() > 10 && (text[10] == ' ' || text[10] == 'T')) text = text.substr(0, 10);

@@ -14,10 +14,12 @@ namespace compagnon::moodle {
 // Day that holds the instant.
 int32_t LocalDayOf(int64_t at_us, const absl::TimeZone& zone);
 
-// 00:00 of the day: the earliest instant that bears this local time; where clocks jump over it, the instant of the jump.
+// 00:00 of the day: the earliest instant that bears this local time; where clocks jump over it, the instant of the
+// jump.
 int64_t MidnightOf(int32_t day, const absl::TimeZone& zone);
 
-// A date cell: "YYYY-MM-DD" (a time after it is ignored), or Unix seconds, meaning their local day. Nothing for "", "0" and what is no date.
+// A date cell: "YYYY-MM-DD" (a time after it is ignored), or Unix seconds, meaning their local day. Nothing for "", "0"
+// and what is no date.
 std::optional<int32_t> DayFromText(std::string_view text, const absl::TimeZone& zone);
 
 // Year, month and day of a day number.

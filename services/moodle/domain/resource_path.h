@@ -8,7 +8,8 @@
 
 namespace compagnon::moodle {
 
-// "sites/sn1", "sites/sn1/courses/4" or "sites/sn1/courses/4/cohorts/A". course 0 and no cohort where the path ends earlier.
+// "sites/sn1", "sites/sn1/courses/4" or "sites/sn1/courses/4/cohorts/A". course 0 and no cohort where the path ends
+// earlier.
 struct ResourcePath {
   std::string site;
   int64_t course = 0;

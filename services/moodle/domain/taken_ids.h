@@ -11,8 +11,8 @@
 
 namespace compagnon::moodle {
 
-// Ids of a log's rows that have been taken, in blocks of 8,192: a batch writes the few blocks it touches, however long the log and
-// however gappy its ids (a database cluster may count in threes). Ids are positive.
+// Ids of a log's rows that have been taken, in blocks of 8,192: a batch writes the few blocks it touches, however long
+// the log and however gappy its ids (a database cluster may count in threes). Ids are positive.
 class TakenIds {
  public:
   static constexpr int64_t kBlock = 8192;

@@ -1,25 +1,33 @@
 #include "moodle/import/given_files.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <functional>
 
-#include <fmt/format.h>
-
 #include "absl/strings/ascii.h"
-#include "moodle/intake/flat_json.h"
 #include "moodle/domain/local_day.h"
 #include "moodle/import/line_file.h"
+#include "moodle/intake/flat_json.h"
 
 namespace compagnon::moodle {
 namespace {
 
 const std::map<std::string, std::string>& StandardColumns() {
-  static const auto* const columns = new std::map<std::string, std::string>{
-      {"sex", "sex"},           {"gender", "sex"},           {"sexe", "sex"},         {"genre", "sex"},
-      {"age_band", "age_band"}, {"birth_date", "birth_date"}, {"birthdate", "birth_date"}, {"country", "country"},
-      {"pays", "country"},      {"area", "area"},            {"milieu", "area"},      {"firstname", "first_name"},
-      {"lastname", "last_name"}};
+  static const auto* const columns = new std::map<std::string, std::string>{{"sex", "sex"},
+                                                                            {"gender", "sex"},
+                                                                            {"sexe", "sex"},
+                                                                            {"genre", "sex"},
+                                                                            {"age_band", "age_band"},
+                                                                            {"birth_date", "birth_date"},
+                                                                            {"birthdate", "birth_date"},
+                                                                            {"country", "country"},
+                                                                            {"pays", "country"},
+                                                                            {"area", "area"},
+                                                                            {"milieu", "area"},
+                                                                            {"firstname", "first_name"},
+                                                                            {"lastname", "last_name"}};
   return *columns;
 }
 
@@ -40,7 +48,8 @@ absl::Status EachRow(const std::string& path, absl::Span<const std::string_view>
   CsvFile::Record record;
   ASSIGN_OR_RETURN(const bool any, csv.Next(&record));
   if (!any) return absl::InvalidArgumentError(fmt::format("{} is empty", path));
-  for (const std::string& name : record.fields) header->push_back(std::string(absl::StripAsciiWhitespace(absl::AsciiStrToLower(name))));
+  for (const std::string& name : record.fields)
+    header->push_back(std::string(absl::StripAsciiWhitespace(absl::AsciiStrToLower(name))));
   std::string missing;
   for (std::string_view name : needed) {
     if (std::find(header->begin(), header->end(), name) == header->end()) missing += fmt::format(" {}", name);
@@ -92,7 +101,8 @@ absl::StatusOr<ColumnMap> ReadColumnMap(const std::map<std::string, std::string>
     if (from.starts_with("role:")) {
       const std::optional<CourseRole> role = RoleFromText(to);
       if (!role || from.size() == 5) {
-        mistakes += fmt::format("{}--map {}={}: learner, tutor, coordinator or none was expected", mistakes.empty() ? "" : "\n", from, to);
+        mistakes += fmt::format("{}--map {}={}: learner, tutor, coordinator or none was expected",
+                                mistakes.empty() ? "" : "\n", from, to);
       } else {
         result.roles[from.substr(5)] = *role;
       }
@@ -100,7 +110,8 @@ absl::StatusOr<ColumnMap> ReadColumnMap(const std::map<std::string, std::string>
     }
     const std::string dimension = DimensionName(to);
     if (dimension.empty()) {
-      mistakes += fmt::format("{}--map {}={}: sex, age_band, birth_date, country or area was expected", mistakes.empty() ? "" : "\n", from, to);
+      mistakes += fmt::format("{}--map {}={}: sex, age_band, birth_date, country or area was expected",
+                              mistakes.empty() ? "" : "\n", from, to);
       continue;
     }
     result.dimension_of_column[absl::AsciiStrToLower(from)] = dimension;
@@ -109,8 +120,9 @@ absl::StatusOr<ColumnMap> ReadColumnMap(const std::map<std::string, std::string>
   return result;
 }
 
-absl::StatusOr<std::map<int64_t, std::map<std::string, std::string>>> ReadPeopleFile(const std::string& path, const ColumnMap& map,
-                                                                                   GivenFile* about) {
+absl::StatusOr<std::map<int64_t, std::map<std::string, std::string>>> ReadPeopleFile(const std::string& path,
+                                                                                     const ColumnMap& map,
+                                                                                     GivenFile* about) {
   std::map<int64_t, std::map<std::string, std::string>> people;
   std::vector<std::string> header;
   std::map<std::string, std::string> columns;  // column -> dimension
@@ -127,59 +139,66 @@ absl::StatusOr<std::map<int64_t, std::map<std::string, std::string>>> ReadPeople
       columns[column] = standard->second;
       mapped.insert(standard->second);
     }
-    for (const auto& [column, dimension] : columns) about->used_columns.push_back(fmt::format("{} -> {}", column, dimension));
+    for (const auto& [column, dimension] : columns)
+      about->used_columns.push_back(fmt::format("{} -> {}", column, dimension));
   };
-  RETURN_IF_ERROR(EachRow(path, {"id"}, about,
-                          [&](const FlatMap& fields) {
-                            if (columns.empty()) choose();
-                            const int64_t id = IntAt(fields, "id");
-                            if (id <= 0) return false;
-                            auto& person = people[id];
-                            for (const auto& [column, dimension] : columns) person[dimension] = TextAt(fields, column);
-                            return true;
-                          },
-                          &header));
+  RETURN_IF_ERROR(EachRow(
+      path, {"id"}, about,
+      [&](const FlatMap& fields) {
+        if (columns.empty()) choose();
+        const int64_t id = IntAt(fields, "id");
+        if (id <= 0) return false;
+        auto& person = people[id];
+        for (const auto& [column, dimension] : columns) person[dimension] = TextAt(fields, column);
+        return true;
+      },
+      &header));
   for (const auto& [column, dimension] : map.dimension_of_column) {
     if (std::find(header.begin(), header.end(), column) == header.end()) {
-      return absl::InvalidArgumentError(fmt::format("--map {}={}: {} has no column {}", column, dimension, path, column));
+      return absl::InvalidArgumentError(
+          fmt::format("--map {}={}: {} has no column {}", column, dimension, path, column));
     }
   }
   return people;
 }
 
-absl::StatusOr<std::vector<GivenCourse>> ReadCoursesFile(const std::string& path, const absl::TimeZone& zone, GivenFile* about) {
+absl::StatusOr<std::vector<GivenCourse>> ReadCoursesFile(const std::string& path, const absl::TimeZone& zone,
+                                                         GivenFile* about) {
   std::vector<GivenCourse> courses;
   std::vector<std::string> header;
-  RETURN_IF_ERROR(EachRow(path, {"id"}, about,
-                          [&](const FlatMap& fields) {
-                            const int64_t id = IntAt(fields, "id");
-                            const std::string start = TextAt(fields, "startdate"), end = TextAt(fields, "enddate");
-                            GivenCourse course{id, TextAt(fields, "shortname"), TextAt(fields, "fullname"), DayFromText(start, zone),
-                                               DayFromText(end, zone)};
-                            // A date that is there and cannot be read must not pass for "no date".
-                            const auto bad = [](const std::string& text, const std::optional<int32_t>& day) {
-                              return !day && !text.empty() && text != "0";
-                            };
-                            if (id <= 0 || bad(start, course.start_day) || bad(end, course.end_day)) return false;
-                            courses.push_back(std::move(course));
-                            return true;
-                          },
-                          &header));
+  RETURN_IF_ERROR(EachRow(
+      path, {"id"}, about,
+      [&](const FlatMap& fields) {
+        const int64_t id = IntAt(fields, "id");
+        const std::string start = TextAt(fields, "startdate"), end = TextAt(fields, "enddate");
+        GivenCourse course{id, TextAt(fields, "shortname"), TextAt(fields, "fullname"), DayFromText(start, zone),
+                           DayFromText(end, zone)};
+        // A date that is there and cannot be read must not pass for "no date".
+        const auto bad = [](const std::string& text, const std::optional<int32_t>& day) {
+          return !day && !text.empty() && text != "0";
+        };
+        if (id <= 0 || bad(start, course.start_day) || bad(end, course.end_day)) return false;
+        courses.push_back(std::move(course));
+        return true;
+      },
+      &header));
   return courses;
 }
 
-absl::StatusOr<std::vector<GivenActivity>> ReadAssessmentsFile(const std::string& path, const absl::TimeZone& zone, GivenFile* about) {
+absl::StatusOr<std::vector<GivenActivity>> ReadAssessmentsFile(const std::string& path, const absl::TimeZone& zone,
+                                                               GivenFile* about) {
   std::vector<GivenActivity> activities;
   std::vector<std::string> header;
-  RETURN_IF_ERROR(EachRow(path, {"cmid", "courseid"}, about,
-                          [&](const FlatMap& fields) {
-                            const int64_t cmid = IntAt(fields, "cmid"), course = IntAt(fields, "courseid");
-                            if (cmid <= 0 || course <= 0) return false;
-                            activities.push_back({cmid, course, TextAt(fields, "type"), DueOf(TextAt(fields, "due"), zone),
-                                                  IntAt(fields, "itemid"), MilliAt(fields, "grademax"), MilliAt(fields, "gradepass")});
-                            return true;
-                          },
-                          &header));
+  RETURN_IF_ERROR(EachRow(
+      path, {"cmid", "courseid"}, about,
+      [&](const FlatMap& fields) {
+        const int64_t cmid = IntAt(fields, "cmid"), course = IntAt(fields, "courseid");
+        if (cmid <= 0 || course <= 0) return false;
+        activities.push_back({cmid, course, TextAt(fields, "type"), DueOf(TextAt(fields, "due"), zone),
+                              IntAt(fields, "itemid"), MilliAt(fields, "grademax"), MilliAt(fields, "gradepass")});
+        return true;
+      },
+      &header));
   return activities;
 }
 

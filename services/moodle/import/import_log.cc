@@ -1,11 +1,11 @@
 #include "moodle/import/import_log.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
-#include "moodle/intake/redaction.h"
+#include <algorithm>
+
 #include "moodle/domain/slim.h"
+#include "moodle/intake/redaction.h"
 #include "moodle/store/coverage.h"
 #include "moodle/store/import_progress.h"
 #include "moodle/store/publication.h"
@@ -33,9 +33,11 @@ class Import {
         return absl::OkStatus();
       }));
       if (progress_.owner == owner) return absl::OkStatus();
-      if (attempt > 0) return WithReason(absl::UnavailableError("this log is being imported by another process"), "import_running");
+      if (attempt > 0)
+        return WithReason(absl::UnavailableError("this log is being imported by another process"), "import_running");
       // Whoever holds it may have been killed: a lease that nobody puts off runs out.
-      clock_.Sleep(absl::Microseconds(std::clamp<int64_t>(progress_.lease_until_us - now, 0, kLeaseUs)) + absl::Milliseconds(200));
+      clock_.Sleep(absl::Microseconds(std::clamp<int64_t>(progress_.lease_until_us - now, 0, kLeaseUs)) +
+                   absl::Milliseconds(200));
     }
   }
 
@@ -127,7 +129,8 @@ class Import {
       RETURN_IF_ERROR(ReleaseImport(session, plan_.site, plan_.name, progress_));
       const store::Value params[] = {plan_.site};
       return session.Query(
-          "SELECT count(CASE WHEN person <> 0 AND intervals <> '' THEN 1 END), count(CASE WHEN person <> 0 AND intervals <> '' AND learner = 1 "
+          "SELECT count(CASE WHEN person <> 0 AND intervals <> '' THEN 1 END), count(CASE WHEN person <> 0 AND "
+          "intervals <> '' AND learner = 1 "
           "THEN 1 END), count(DISTINCT course), coalesce(sum(anomalies), 0) FROM directory_enrolment WHERE site = :p1",
           params, [&](const store::Row& row) {
             summary.enrolments = row.Int(0);
@@ -140,14 +143,15 @@ class Import {
   }
 
   absl::Status Release() {
-    return database_.Write([&](store::Session& session) { return ReleaseImport(session, plan_.site, plan_.name, progress_); });
+    return database_.Write(
+        [&](store::Session& session) { return ReleaseImport(session, plan_.site, plan_.name, progress_); });
   }
 
  private:
   int64_t NowUs() const { return absl::ToUnixMicros(clock_.Now()); }
 
-  // A row that another source answers for, or that the log is not said to be complete for, is left alone: not taken, so that a later
-  // run with other bounds finds it.
+  // A row that another source answers for, or that the log is not said to be complete for, is left alone: not taken, so
+  // that a later run with other bounds finds it.
   bool Ours(int64_t at_us) const {
     if ((plan_.from_us && at_us < *plan_.from_us) || (plan_.to_us && at_us >= *plan_.to_us)) return false;
     return std::none_of(spans_.begin(), spans_.end(), [&](const CoverageSpan& span) {
@@ -168,8 +172,9 @@ class Import {
 
 }  // namespace
 
-absl::StatusOr<ImportSummary> ImportLogRows(store::Database& database, Directory& directory, const Clock& clock, const ImportPlan& plan,
-                                            const std::atomic<bool>* interrupted, const std::function<void(const ImportState&)>& progress) {
+absl::StatusOr<ImportSummary> ImportLogRows(store::Database& database, Directory& directory, const Clock& clock,
+                                            const ImportPlan& plan, const std::atomic<bool>* interrupted,
+                                            const std::function<void(const ImportState&)>& progress) {
   ImportSummary summary;
   ASSIGN_OR_RETURN(std::unique_ptr<LogBatches> batches, LogBatches::Open(plan.file, plan.batch));
   Import import(database, directory, clock, plan);
@@ -180,7 +185,8 @@ absl::StatusOr<ImportSummary> ImportLogRows(store::Database& database, Directory
     ImportState state;
     state.bytes_in_all = batches->file_size();
     do {
-      if (interrupted != nullptr && interrupted->load()) return absl::CancelledError("interrupted; run it again and it goes on where it stopped");
+      if (interrupted != nullptr && interrupted->load())
+        return absl::CancelledError("interrupted; run it again and it goes on where it stopped");
       batches->Next(&batch);
       RETURN_IF_ERROR(import.Store(batch, summary));
       for (RefusedLine& line : batch.refused) {

@@ -1,13 +1,12 @@
 #include "moodle/import/line_file.h"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <zlib.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-
-#include <fmt/format.h>
 
 namespace compagnon::moodle {
 namespace {
@@ -44,7 +43,8 @@ struct LineFile::Impl {
       int code = Z_OK;
       const char* message = gzerror(file, &code);
       if (got < 0 || (code != Z_OK && code != Z_STREAM_END)) {
-        at_end = absl::DataLossError(code == Z_BUF_ERROR ? "the compressed file was cut short" : fmt::format("the compressed file is damaged: {}", message));
+        at_end = absl::DataLossError(code == Z_BUF_ERROR ? "the compressed file was cut short"
+                                                         : fmt::format("the compressed file is damaged: {}", message));
       }
       // A cut-off gzip file answers its last bytes as a short read, and only the next one says what is wrong.
       if (got <= 0) finished = true;
@@ -198,7 +198,8 @@ absl::StatusOr<bool> CsvFile::Next(Record* record) {
   if (separator_ == 0) {
     separator_ = ',';
     for (char candidate : {';', '\t'}) {
-      if (std::count(text.begin(), text.end(), candidate) > std::count(text.begin(), text.end(), separator_)) separator_ = candidate;
+      if (std::count(text.begin(), text.end(), candidate) > std::count(text.begin(), text.end(), separator_))
+        separator_ = candidate;
     }
   }
   // The common case: one line, and nothing to join.

@@ -13,19 +13,22 @@ namespace compagnon::moodle {
 
 // A line of a file; `text` is valid until the next one is read, and at least 64 bytes behind it may be read.
 struct Line {
-  std::string_view text;      // without its end (LF or CRLF), without a BOM on the first line
-  int64_t number = 0;         // from 1
-  bool ended = true;          // false: the file stops here without an end of line
-  bool too_long = false;      // `text` is empty then
+  std::string_view text;  // without its end (LF or CRLF), without a BOM on the first line
+  int64_t number = 0;     // from 1
+  bool ended = true;      // false: the file stops here without an end of line
+  bool too_long = false;  // `text` is empty then
 };
 
-// Lines of a file, plain or gzip (told by its first bytes). Memory is bounded by `longest_line`: longer ones are skipped and said so.
+// Lines of a file, plain or gzip (told by its first bytes). Memory is bounded by `longest_line`: longer ones are
+// skipped and said so.
 class LineFile {
  public:
-  static absl::StatusOr<std::unique_ptr<LineFile>> Open(const std::string& path, size_t longest_line = size_t{16} << 20);
+  static absl::StatusOr<std::unique_ptr<LineFile>> Open(const std::string& path,
+                                                        size_t longest_line = size_t{16} << 20);
   ~LineFile();
 
-  // False at the end. DataLoss at the end of a gzip file that was cut short or damaged: every line before that has been given.
+  // False at the end. DataLoss at the end of a gzip file that was cut short or damaged: every line before that has been
+  // given.
   absl::StatusOr<bool> Next(Line* line);
 
   // Bytes of the file on disk, and how many of them have been read: for a progress bar.
@@ -38,18 +41,18 @@ class LineFile {
   std::unique_ptr<Impl> impl_;
 };
 
-// Records of a CSV file (RFC 4180; the separator is the comma, semicolon or tab that the first line holds most of). A quoted field may
-// hold line ends.
+// Records of a CSV file (RFC 4180; the separator is the comma, semicolon or tab that the first line holds most of). A
+// quoted field may hold line ends.
 class CsvFile {
  public:
   explicit CsvFile(LineFile& lines) : lines_(lines) {}
 
   struct Record {
     std::vector<std::string> fields;
-    int64_t line = 0;        // where it begins
-    bool ended = true;       // false: the file stops in it or right after it, without an end of line
-    bool refused = false;    // a quote that never ends, or a line too long; `fields` is empty
-    bool cut_off = false;    // it is the file's last and not whole
+    int64_t line = 0;      // where it begins
+    bool ended = true;     // false: the file stops in it or right after it, without an end of line
+    bool refused = false;  // a quote that never ends, or a line too long; `fields` is empty
+    bool cut_off = false;  // it is the file's last and not whole
   };
   // False at the end. The first record is the header. Empty lines are skipped.
   absl::StatusOr<bool> Next(Record* record);
@@ -67,7 +70,8 @@ class CsvFile {
     int64_t number;
     bool ended;
   };
-  std::vector<Kept> kept_;  // lines read ahead for a quote that never ended, to be read again as lines of their own; last first
+  std::vector<Kept>
+      kept_;  // lines read ahead for a quote that never ended, to be read again as lines of their own; last first
 };
 
 // Splits one record. False when a quote in it does not end.

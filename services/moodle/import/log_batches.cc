@@ -5,8 +5,8 @@
 #include <mutex>
 #include <thread>
 
-#include "moodle/intake/log_row.h"
 #include "moodle/import/line_file.h"
+#include "moodle/intake/log_row.h"
 
 namespace compagnon::moodle {
 namespace {
@@ -47,7 +47,8 @@ class Reader : public LogBatches {
       csv_->Unread(std::string(line.text), line.number, line.ended);
       CsvFile::Record header;
       ASSIGN_OR_RETURN(const bool any, csv_->Next(&header));
-      if (!any || header.refused) return absl::InvalidArgumentError("the file is neither JSON lines nor CSV with a header");
+      if (!any || header.refused)
+        return absl::InvalidArgumentError("the file is neither JSON lines nor CSV with a header");
       RETURN_IF_ERROR(rows_.SetColumns(header.fields));
     }
     thread_ = std::thread([this] { Run(); });
@@ -135,7 +136,9 @@ class Reader : public LogBatches {
     return true;
   }
 
-  void End(LogBatch& batch, const absl::Status& status) { batch.end = status.ok() ? absl::OutOfRangeError("end of file") : status; }
+  void End(LogBatch& batch, const absl::Status& status) {
+    batch.end = status.ok() ? absl::OutOfRangeError("end of file") : status;
+  }
 
   void Run() {
     for (;;) {

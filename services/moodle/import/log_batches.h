@@ -19,12 +19,12 @@ struct RefusedLine {
 // Some rows of a log, in the file's order.
 struct LogBatch {
   std::vector<MoodleEvent> events;
-  size_t size = 0;              // of events, those of this batch; the rest keep their memory for the next
+  size_t size = 0;  // of events, those of this batch; the rest keep their memory for the next
   std::vector<RefusedLine> refused;
-  int64_t refused_more = 0;     // beyond those named
-  int64_t cut_off_line = 0;     // the file's last line, when it was cut off
-  int64_t consumed = 0;         // bytes of the file read so far
-  absl::Status end;             // OK = more may follow; OutOfRange = the file's end; DataLoss = a damaged end
+  int64_t refused_more = 0;  // beyond those named
+  int64_t cut_off_line = 0;  // the file's last line, when it was cut off
+  int64_t consumed = 0;      // bytes of the file read so far
+  absl::Status end;          // OK = more may follow; OutOfRange = the file's end; DataLoss = a damaged end
 };
 
 // Reads a log in a thread of its own, a few batches ahead of whoever stores them.

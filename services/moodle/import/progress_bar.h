@@ -9,7 +9,8 @@
 
 namespace compagnon::moodle {
 
-// Shows how far an import is: a bar redrawn in place on a terminal, at most five times a second; without one a line every ten seconds.
+// Shows how far an import is: a bar redrawn in place on a terminal, at most five times a second; without one a line
+// every ten seconds.
 class ProgressBar {
  public:
   // `terminal` null: lines go to `lines`, which may be null too.

@@ -1,10 +1,10 @@
 #include "moodle/intake/flat_json.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-
-#include <fmt/format.h>
 
 #include "moodle/intake/flat_element.h"
 
@@ -22,12 +22,18 @@ std::string WithoutNul(std::string_view text) {
 
 std::optional<std::string> ScalarText(simdjson::dom::element value) {
   switch (value.type()) {
-    case simdjson::dom::element_type::STRING: return WithoutNul(value.get_string().value_unsafe());
-    case simdjson::dom::element_type::INT64: return fmt::format("{}", value.get_int64().value_unsafe());
-    case simdjson::dom::element_type::UINT64: return fmt::format("{}", value.get_uint64().value_unsafe());
-    case simdjson::dom::element_type::DOUBLE: return fmt::format("{}", value.get_double().value_unsafe());
-    case simdjson::dom::element_type::BOOL: return std::string(value.get_bool().value_unsafe() ? "1" : "0");
-    default: return std::nullopt;
+    case simdjson::dom::element_type::STRING:
+      return WithoutNul(value.get_string().value_unsafe());
+    case simdjson::dom::element_type::INT64:
+      return fmt::format("{}", value.get_int64().value_unsafe());
+    case simdjson::dom::element_type::UINT64:
+      return fmt::format("{}", value.get_uint64().value_unsafe());
+    case simdjson::dom::element_type::DOUBLE:
+      return fmt::format("{}", value.get_double().value_unsafe());
+    case simdjson::dom::element_type::BOOL:
+      return std::string(value.get_bool().value_unsafe() ? "1" : "0");
+    default:
+      return std::nullopt;
   }
 }
 

@@ -9,8 +9,9 @@
 
 namespace compagnon::moodle {
 
-// Scalars of a JSON object by key, as text: keys of inner objects joined with a dot, three levels deep; numbers shortest, true "1",
-// false "0"; null and arrays are left out; NUL is taken out of texts. False when the text is not one JSON object.
+// Scalars of a JSON object by key, as text: keys of inner objects joined with a dot, three levels deep; numbers
+// shortest, true "1", false "0"; null and arrays are left out; NUL is taken out of texts. False when the text is not
+// one JSON object.
 bool ReadFlatJson(std::string_view json, FlatMap* flat);
 
 // Value of a key, "" or 0 when it is missing or no whole number.

@@ -1,5 +1,6 @@
 #include "moodle/intake/log_row.h"
 
+#include <fmt/format.h>
 #include <simdjson.h>
 
 #include <algorithm>
@@ -8,10 +9,8 @@
 #include <charconv>
 #include <optional>
 
-#include <fmt/format.h>
-
-#include "moodle/intake/flat_element.h"
 #include "moodle/domain/php_serialize.h"
+#include "moodle/intake/flat_element.h"
 
 namespace compagnon::moodle {
 namespace {
@@ -19,15 +18,38 @@ namespace {
 static_assert(kJsonPadding >= simdjson::SIMDJSON_PADDING);
 
 enum Column : int {
-  kId, kEventName, kComponent, kAction, kTarget, kObjectTable, kObjectId, kCrud, kEduLevel, kContextId, kContextLevel,
-  kContextInstance, kUser, kCourse, kRelatedUser, kAnonymous, kOther, kTimeCreated, kOrigin, kIp, kRealUser, kColumns
+  kId,
+  kEventName,
+  kComponent,
+  kAction,
+  kTarget,
+  kObjectTable,
+  kObjectId,
+  kCrud,
+  kEduLevel,
+  kContextId,
+  kContextLevel,
+  kContextInstance,
+  kUser,
+  kCourse,
+  kRelatedUser,
+  kAnonymous,
+  kOther,
+  kTimeCreated,
+  kOrigin,
+  kIp,
+  kRealUser,
+  kColumns
 };
 constexpr std::array<std::string_view, kColumns> kNames = {
-    "id", "eventname", "component", "action", "target", "objecttable", "objectid", "crud", "edulevel", "contextid", "contextlevel",
-    "contextinstanceid", "userid", "courseid", "relateduserid", "anonymous", "other", "timecreated", "origin", "ip", "realuserid"};
+    "id",       "eventname", "component",     "action",    "target",       "objecttable",
+    "objectid", "crud",      "edulevel",      "contextid", "contextlevel", "contextinstanceid",
+    "userid",   "courseid",  "relateduserid", "anonymous", "other",        "timecreated",
+    "origin",   "ip",        "realuserid"};
 constexpr Column kNeeded[] = {kId, kEventName, kTimeCreated, kUser, kCourse};
 
-// The latest instant a row may bear, in seconds: the year 9999. Beyond it microseconds would still fit, but no calendar does.
+// The latest instant a row may bear, in seconds: the year 9999. Beyond it microseconds would still fit, but no calendar
+// does.
 constexpr int64_t kLastSecond = 253402300799;
 
 Column ColumnOf(std::string_view name) {
@@ -63,24 +85,47 @@ absl::Status Wrong(Column column) {
 
 absl::Status PutNumber(Column column, int64_t value, MoodleEvent* event) {
   switch (column) {
-    case kId: event->seq = value; break;
-    case kObjectId: event->object_id = value; break;
-    case kEduLevel: event->edulevel = static_cast<int>(value); break;
-    case kContextId: event->context_id = value; break;
-    case kContextLevel: event->context_level = static_cast<int>(value); break;
-    case kContextInstance: event->context_instance = value; break;
+    case kId:
+      event->seq = value;
+      break;
+    case kObjectId:
+      event->object_id = value;
+      break;
+    case kEduLevel:
+      event->edulevel = static_cast<int>(value);
+      break;
+    case kContextId:
+      event->context_id = value;
+      break;
+    case kContextLevel:
+      event->context_level = static_cast<int>(value);
+      break;
+    case kContextInstance:
+      event->context_instance = value;
+      break;
     // Moodle writes -1 where nobody acted (grades computed by cron).
-    case kUser: event->user = std::max<int64_t>(value, 0); break;
-    case kCourse: event->course = value; break;
-    case kRelatedUser: event->related_user = std::max<int64_t>(value, 0); break;
-    case kAnonymous: event->anonymous = value != 0; break;
+    case kUser:
+      event->user = std::max<int64_t>(value, 0);
+      break;
+    case kCourse:
+      event->course = value;
+      break;
+    case kRelatedUser:
+      event->related_user = std::max<int64_t>(value, 0);
+      break;
+    case kAnonymous:
+      event->anonymous = value != 0;
+      break;
     case kTimeCreated:
       if (value < 0 || value > kLastSecond) return absl::InvalidArgumentError("a time beyond the calendar");
       event->occurred_us = event->recorded_us = value * 1'000'000;
       break;
     // 0 is not null: somebody else acted, who is nobody (0 would read as null in MoodleEvent).
-    case kRealUser: event->real_user = value == 0 ? -1 : value; break;
-    default: return Wrong(column);
+    case kRealUser:
+      event->real_user = value == 0 ? -1 : value;
+      break;
+    default:
+      return Wrong(column);
   }
   return absl::OkStatus();
 }
@@ -96,14 +141,30 @@ absl::Status PutNull(Column column, MoodleEvent* event) {
 absl::Status Put(Column column, bool null, std::string_view text, MoodleEvent* event) {
   if (null) return PutNull(column, event);
   switch (column) {
-    case kEventName: event->name.assign(text); break;
-    case kComponent: event->component.assign(text); break;
-    case kAction: event->action.assign(text); break;
-    case kTarget: event->target.assign(text); break;
-    case kObjectTable: event->object_table.assign(text); break;
-    case kCrud: event->crud = text[0]; break;
-    case kOrigin: event->origin.assign(text); break;
-    case kIp: event->ip.assign(text); break;
+    case kEventName:
+      event->name.assign(text);
+      break;
+    case kComponent:
+      event->component.assign(text);
+      break;
+    case kAction:
+      event->action.assign(text);
+      break;
+    case kTarget:
+      event->target.assign(text);
+      break;
+    case kObjectTable:
+      event->object_table.assign(text);
+      break;
+    case kCrud:
+      event->crud = text[0];
+      break;
+    case kOrigin:
+      event->origin.assign(text);
+      break;
+    case kIp:
+      event->ip.assign(text);
+      break;
     default: {
       const std::optional<int64_t> value = Number(text);
       if (!value) return Wrong(column);
@@ -115,12 +176,13 @@ absl::Status Put(Column column, bool null, std::string_view text, MoodleEvent* e
 
 void Clear(MoodleEvent* event) {
   // Strings keep their memory: a million rows allocate almost nothing.
-  for (std::string* text : {&event->name, &event->component, &event->action, &event->target, &event->object_table, &event->origin,
-                            &event->ip}) {
+  for (std::string* text : {&event->name, &event->component, &event->action, &event->target, &event->object_table,
+                            &event->origin, &event->ip}) {
     text->clear();
   }
   if (!event->other.empty()) event->other.clear();
-  event->seq = event->object_id = event->context_id = event->context_instance = event->user = event->course = event->related_user = 0;
+  event->seq = event->object_id = event->context_id = event->context_instance = event->user = event->course =
+      event->related_user = 0;
   event->occurred_us = event->recorded_us = event->real_user = 0;
   event->edulevel = event->context_level = 0;
   event->crud = 'r';
@@ -163,7 +225,8 @@ struct LogRowReader::Impl {
       const size_t length = other_text.size();
       other_text.resize(length + simdjson::SIMDJSON_PADDING);
       simdjson::dom::object object;
-      if (!other_parser.parse(other_text.data(), length, false).get_object().get(object)) FlattenInto(object, "", 1, flat);
+      if (!other_parser.parse(other_text.data(), length, false).get_object().get(object))
+        FlattenInto(object, "", 1, flat);
     } else if (!ReadPhpSerialized(text, flat)) {
       flat->clear();
     }
@@ -237,7 +300,8 @@ absl::Status LogRowReader::SetColumns(absl::Span<const std::string> header) {
   }
   std::string missing;
   for (Column column : kNeeded) {
-    if (std::find(impl_->columns.begin(), impl_->columns.end(), column) == impl_->columns.end()) missing += fmt::format(" {}", kNames[column]);
+    if (std::find(impl_->columns.begin(), impl_->columns.end(), column) == impl_->columns.end())
+      missing += fmt::format(" {}", kNames[column]);
   }
   if (!missing.empty()) return absl::InvalidArgumentError("the header lacks:" + missing);
   return absl::OkStatus();
@@ -245,7 +309,8 @@ absl::Status LogRowReader::SetColumns(absl::Span<const std::string> header) {
 
 absl::Status LogRowReader::FromCsv(absl::Span<const std::string> fields, MoodleEvent* event) {
   if (fields.size() != impl_->columns.size()) {
-    return absl::InvalidArgumentError(fmt::format("{} fields where the header has {}", fields.size(), impl_->columns.size()));
+    return absl::InvalidArgumentError(
+        fmt::format("{} fields where the header has {}", fields.size(), impl_->columns.size()));
   }
   Clear(event);
   for (size_t i = 0; i < fields.size(); ++i) {
@@ -256,7 +321,8 @@ absl::Status LogRowReader::FromCsv(absl::Span<const std::string> fields, MoodleE
       RETURN_IF_ERROR(Put(column, IsNullText(fields[i]), fields[i], event));
     }
   }
-  for (std::string* text : {&event->name, &event->component, &event->action, &event->target, &event->object_table, &event->origin}) {
+  for (std::string* text :
+       {&event->name, &event->component, &event->action, &event->target, &event->object_table, &event->origin}) {
     if (!simdjson::validate_utf8(text->data(), text->size())) *text = MendUtf8(*text);
   }
   return Impl::Check(*event);

@@ -21,12 +21,13 @@ class LogRowReader {
   LogRowReader();
   ~LogRowReader();
 
-  // One JSON object, kJsonPadding readable bytes after it. Numbers may be numeric strings; null, "", "NULL" and "\\N" are null. Unknown
-  // columns are left alone. Invalid UTF-8 is mended with U+FFFD. `event` is overwritten. Errors: InvalidArgument with what is wrong, never
-  // with what the row holds.
+  // One JSON object, kJsonPadding readable bytes after it. Numbers may be numeric strings; null, "", "NULL" and "\\N"
+  // are null. Unknown columns are left alone. Invalid UTF-8 is mended with U+FFFD. `event` is overwritten. Errors:
+  // InvalidArgument with what is wrong, never with what the row holds.
   absl::Status FromJson(std::string_view json, MoodleEvent* event);
 
-  // Column names of a CSV header, in any order. Missing id, eventname, timecreated, userid or courseid: InvalidArgument naming them all.
+  // Column names of a CSV header, in any order. Missing id, eventname, timecreated, userid or courseid: InvalidArgument
+  // naming them all.
   absl::Status SetColumns(absl::Span<const std::string> header);
   // One CSV record of as many fields as the header.
   absl::Status FromCsv(absl::Span<const std::string> fields, MoodleEvent* event);

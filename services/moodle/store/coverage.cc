@@ -10,18 +10,21 @@ namespace compagnon::moodle {
 absl::StatusOr<std::vector<CoverageSpan>> CoverageOf(store::Session& session, std::string_view site) {
   std::vector<CoverageSpan> spans;
   const store::Value params[] = {std::string(site)};
-  RETURN_IF_ERROR(session.Query("SELECT source, from_us, to_us FROM coverage_span WHERE site = :p1 ORDER BY from_us", params,
-                                [&](const store::Row& row) {
+  RETURN_IF_ERROR(session.Query("SELECT source, from_us, to_us FROM coverage_span WHERE site = :p1 ORDER BY from_us",
+                                params, [&](const store::Row& row) {
                                   spans.push_back({row.Text(0), row.Int(1), row.Int(2)});
                                   return absl::OkStatus();
                                 }));
   return spans;
 }
 
-absl::Status AdvanceCoverage(store::Session& session, std::string_view site, std::string_view source, int64_t from_us, int64_t to_us) {
+absl::Status AdvanceCoverage(store::Session& session, std::string_view site, std::string_view source, int64_t from_us,
+                             int64_t to_us) {
   const store::Value params[] = {std::string(site)};
   // One writer at a time: a file's import and the poller may claim at the same moment.
-  RETURN_IF_ERROR(session.Execute("INSERT INTO coverage_published (site, said) VALUES (:p1, '') ON CONFLICT DO NOTHING", params).status());
+  RETURN_IF_ERROR(
+      session.Execute("INSERT INTO coverage_published (site, said) VALUES (:p1, '') ON CONFLICT DO NOTHING", params)
+          .status());
   RETURN_IF_ERROR(session.Execute("UPDATE coverage_published SET said = said WHERE site = :p1", params).status());
   ASSIGN_OR_RETURN(std::vector<CoverageSpan> before, CoverageOf(session, site));
   const std::vector<CoverageSpan> after = ClaimCoverage(before, source, from_us, to_us);
@@ -32,18 +35,22 @@ absl::Status AdvanceCoverage(store::Session& session, std::string_view site, std
   return session.BulkInsert("coverage_span", {"site", "from_us", "to_us", "source"}, rows);
 }
 
-absl::Status SetStreamMark(store::Session& session, std::string_view site, std::string_view stream, int64_t pos, int64_t events) {
+absl::Status SetStreamMark(store::Session& session, std::string_view site, std::string_view stream, int64_t pos,
+                           int64_t events) {
   const store::Value params[] = {std::string(site), std::string(stream), pos, events};
   return session
-      .Execute("INSERT INTO coverage_mark (site, stream, pos, events) VALUES (:p1, :p2, :p3, :p4) "
-               "ON CONFLICT (site, stream) DO UPDATE SET pos = excluded.pos, events = excluded.events",
-               params)
+      .Execute(
+          "INSERT INTO coverage_mark (site, stream, pos, events) VALUES (:p1, :p2, :p3, :p4) "
+          "ON CONFLICT (site, stream) DO UPDATE SET pos = excluded.pos, events = excluded.events",
+          params)
       .status();
 }
 
 absl::Status PublishCoverage(store::Session& session, std::string_view site) {
   const store::Value params[] = {std::string(site)};
-  RETURN_IF_ERROR(session.Execute("INSERT INTO coverage_published (site, said) VALUES (:p1, '') ON CONFLICT DO NOTHING", params).status());
+  RETURN_IF_ERROR(
+      session.Execute("INSERT INTO coverage_published (site, said) VALUES (:p1, '') ON CONFLICT DO NOTHING", params)
+          .status());
   RETURN_IF_ERROR(session.Execute("UPDATE coverage_published SET said = said WHERE site = :p1", params).status());
   ASSIGN_OR_RETURN(const std::vector<CoverageSpan> spans, CoverageOf(session, site));
 
@@ -57,8 +64,8 @@ absl::Status PublishCoverage(store::Session& session, std::string_view site) {
     said.mutable_span()->set_to_us(span.to_us);
     latest = span.to_us;
   }
-  RETURN_IF_ERROR(session.Query("SELECT stream, pos, events FROM coverage_mark WHERE site = :p1 ORDER BY stream", params,
-                                [&](const store::Row& row) {
+  RETURN_IF_ERROR(session.Query("SELECT stream, pos, events FROM coverage_mark WHERE site = :p1 ORDER BY stream",
+                                params, [&](const store::Row& row) {
                                   event::v1::CoverageState::Mark& mark = *state.add_marks();
                                   mark.set_stream(row.Text(0));
                                   mark.set_pos(row.Int(1));
@@ -73,7 +80,8 @@ absl::Status PublishCoverage(store::Session& session, std::string_view site) {
     mark.set_events(last_pos);
   }
 
-  // The state itself takes the next position, so the text kept speaks of the stream's end after it; else it would answer itself for ever.
+  // The state itself takes the next position, so the text kept speaks of the stream's end after it; else it would
+  // answer itself for ever.
   const auto text_of = [&](int64_t own_positions) {
     std::string text;
     for (const CoverageSpan& span : spans) text += fmt::format("{} {} {}\n", span.source, span.from_us, span.to_us);
@@ -84,10 +92,11 @@ absl::Status PublishCoverage(store::Session& session, std::string_view site) {
     return text;
   };
   std::string before;
-  RETURN_IF_ERROR(session.Query("SELECT said FROM coverage_published WHERE site = :p1", params, [&](const store::Row& row) {
-    before = row.Text(0);
-    return absl::OkStatus();
-  }));
+  RETURN_IF_ERROR(
+      session.Query("SELECT said FROM coverage_published WHERE site = :p1", params, [&](const store::Row& row) {
+        before = row.Text(0);
+        return absl::OkStatus();
+      }));
   if (text_of(0) == before) return absl::OkStatus();
 
   slim.set_stream("site");

@@ -1,12 +1,12 @@
 #include "moodle/store/directory.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <unordered_map>
 
-#include <fmt/format.h>
-
-#include "moodle/intake/flat_json.h"
 #include "moodle/domain/local_day.h"
+#include "moodle/intake/flat_json.h"
 #include "moodle/store/directory_apply.h"
 #include "moodle/store/directory_batch.h"
 
@@ -61,7 +61,8 @@ Kind KindOf(std::string_view name) {
 
 bool ConcernsDirectory(std::string_view event_name) { return KindOf(event_name) != Kind::kNone; }
 
-absl::Status Directory::ApplyEvents(store::Session& session, std::string_view site, absl::Span<const MoodleEvent> events, bool from_log) {
+absl::Status Directory::ApplyEvents(store::Session& session, std::string_view site,
+                                    absl::Span<const MoodleEvent> events, bool from_log) {
   std::vector<Occurrence> met;
   for (const MoodleEvent& event : events) {
     const Kind kind = KindOf(event.name);
@@ -86,8 +87,8 @@ absl::Status Directory::ApplyEvents(store::Session& session, std::string_view si
 
 absl::Status Directory::StartEpoch(store::Session& session, std::string_view site) {
   const store::Value params[] = {std::string(site)};
-  for (std::string_view table : {"directory_person", "directory_method", "directory_role_held", "directory_membership", "directory_course",
-                                 "directory_category", "directory_module", "directory_group"}) {
+  for (std::string_view table : {"directory_person", "directory_method", "directory_role_held", "directory_membership",
+                                 "directory_course", "directory_category", "directory_module", "directory_group"}) {
     auto done = session.Execute(fmt::format("UPDATE {} SET seq = 0 WHERE site = :p1 AND seq <> 0", table), params);
     if (!done.ok()) return done.status();
   }

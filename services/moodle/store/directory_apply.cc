@@ -1,12 +1,12 @@
 #include "moodle/store/directory_apply.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <tuple>
 
-#include <fmt/format.h>
-
-#include "moodle/intake/flat_json.h"
 #include "moodle/domain/local_day.h"
+#include "moodle/intake/flat_json.h"
 
 namespace compagnon::moodle {
 namespace {
@@ -18,7 +18,9 @@ void Stamp(const Told& told, int64_t pass, int64_t* seq_kept, int64_t* pass_kept
   if (pass > 0) *pass_kept = pass;
 }
 
-int64_t Seconds(const FlatMap& state, std::string_view key) { return std::max<int64_t>(IntAt(state, key), 0) * kSecondUs; }
+int64_t Seconds(const FlatMap& state, std::string_view key) {
+  return std::max<int64_t>(IntAt(state, key), 0) * kSecondUs;
+}
 
 // Whether the account can be used after all that is known.
 ChangeKind AccountStatus(const PersonFacts& person) {
@@ -65,13 +67,15 @@ void Enrol(DirectoryBatch& batch, const Occurrence& one, const Told& told, bool 
       method.row.time_start_us = Seconds(one.state, "timestart");
       method.row.time_end_us = Seconds(one.state, "timeend");
       person.AddMethodChange(method, {Seconds(one.state, "timecreated"), 0, ChangeKind::kCreated});
-      if (IntAt(one.state, "status") == 1) person.AddMethodChange(method, {Seconds(one.state, "timemodified"), 0, ChangeKind::kSuspended});
+      if (IntAt(one.state, "status") == 1)
+        person.AddMethodChange(method, {Seconds(one.state, "timemodified"), 0, ChangeKind::kSuspended});
     }
     person.AddMethodChange(method, {told.at_us, told.ord, ChangeKind::kDeleted});
     Stamp(told, 0, &method.seq, &method.pass);
     method.pass = -1;  // no pass looks for it any more
     // What core functions told knows no method: it ends with the one that does.
-    if (MethodFacts* undated = person.FindMethod(event.course, kUndatedRow)) person.AddMethodChange(*undated, {told.at_us, told.ord, ChangeKind::kDeleted});
+    if (MethodFacts* undated = person.FindMethod(event.course, kUndatedRow))
+      person.AddMethodChange(*undated, {told.at_us, told.ord, ChangeKind::kDeleted});
     return;
   }
   if (one.has_state) {
@@ -93,7 +97,8 @@ void HoldRole(DirectoryBatch& batch, const Occurrence& one, const Told& told, bo
   const bool assigned = one.kind == Kind::kRoleAssigned;
   RoleFacts* role = person.FindRole(event.course, event.object_id);
   if (role == nullptr) {
-    // Taken back without having been given: the bridge then tells of a role held before it listened; a file proves nothing.
+    // Taken back without having been given: the bridge then tells of a role held before it listened; a file proves
+    // nothing.
     if (!assigned && from_log) return;
     person.roles.push_back({event.course, event.object_id, assigned, told, 0});
   } else if (Newer(told, role->told)) {
@@ -140,8 +145,8 @@ void NameCourse(CourseFacts& course, const MoodleEvent& event) {
   }
 }
 
-absl::Status Upsert(store::Session& session, std::string_view table, std::string_view key, int64_t id, std::string_view site,
-                    absl::Span<const std::string_view> columns, std::vector<store::Value> row) {
+absl::Status Upsert(store::Session& session, std::string_view table, std::string_view key, int64_t id,
+                    std::string_view site, absl::Span<const std::string_view> columns, std::vector<store::Value> row) {
   const store::Value params[] = {std::string(site), id};
   auto deleted = session.Execute(fmt::format("DELETE FROM {} WHERE site = :p1 AND {} = :p2", table, key), params);
   if (!deleted.ok()) return deleted.status();
@@ -156,24 +161,31 @@ int64_t UserOf(const Occurrence& one) {
   switch (one.kind) {
     case Kind::kEnrolmentCreated:
     case Kind::kEnrolmentUpdated:
-    case Kind::kEnrolmentDeleted: return event.course > 0 ? event.related_user : 0;
+    case Kind::kEnrolmentDeleted:
+      return event.course > 0 ? event.related_user : 0;
     case Kind::kRoleAssigned:
-    case Kind::kRoleUnassigned: return event.context_level == 50 && event.course > 0 ? event.related_user : 0;
+    case Kind::kRoleUnassigned:
+      return event.context_level == 50 && event.course > 0 ? event.related_user : 0;
     case Kind::kGroupJoined:
     case Kind::kGroupLeft:
     case Kind::kCohortJoined:
-    case Kind::kCohortLeft: return event.object_id > 0 ? event.related_user : 0;
+    case Kind::kCohortLeft:
+      return event.object_id > 0 ? event.related_user : 0;
     case Kind::kUserTold:
-    case Kind::kUserDeleted: return event.related_user > 0 ? event.related_user : event.object_id;
-    default: return 0;
+    case Kind::kUserDeleted:
+      return event.related_user > 0 ? event.related_user : event.object_id;
+    default:
+      return 0;
   }
 }
 
 int64_t CourseOf(const Occurrence& one) {
   switch (one.kind) {
     case Kind::kCourseTold:
-    case Kind::kCourseDeleted: return one.event->object_id > 0 ? one.event->object_id : one.event->course;
-    default: return 0;
+    case Kind::kCourseDeleted:
+      return one.event->object_id > 0 ? one.event->object_id : one.event->course;
+    default:
+      return 0;
   }
 }
 
@@ -266,7 +278,8 @@ void TellCourse(DirectoryBatch& batch, CourseFacts& course, const FlatMap& state
 absl::Status TellCategory(DirectoryBatch& batch, const FlatMap& state, const Told& told, int64_t pass) {
   const int64_t id = IntAt(state, "id");
   if (id <= 0) return absl::OkStatus();
-  return Upsert(batch.session(), "directory_category", "category", id, batch.site(), {"site", "category", "name", "parent", "seq", "pass"},
+  return Upsert(batch.session(), "directory_category", "category", id, batch.site(),
+                {"site", "category", "name", "parent", "seq", "pass"},
                 {batch.site(), id, TextAt(state, "name"), IntAt(state, "parent"), told.seq, pass});
 }
 
@@ -274,22 +287,25 @@ absl::Status TellModule(DirectoryBatch& batch, const FlatMap& state, const Told&
   const int64_t id = IntAt(state, "id");
   if (id <= 0) return absl::OkStatus();
   return Upsert(batch.session(), "directory_module", "cmid", id, batch.site(),
-                {"site", "cmid", "course", "kind", "name", "visible", "due_us", "grade_item", "grade_max_milli", "grade_pass_milli", "deleted",
-                 "seq", "pass"},
-                {batch.site(), id, IntAt(state, "course"), TextAt(state, "modname"), TextAt(state, "name"), int64_t{IntAt(state, "visible") != 0},
-                 Seconds(state, "duedate"), int64_t{0}, int64_t{0}, int64_t{0}, int64_t{0}, told.seq, pass});
+                {"site", "cmid", "course", "kind", "name", "visible", "due_us", "grade_item", "grade_max_milli",
+                 "grade_pass_milli", "deleted", "seq", "pass"},
+                {batch.site(), id, IntAt(state, "course"), TextAt(state, "modname"), TextAt(state, "name"),
+                 int64_t{IntAt(state, "visible") != 0}, Seconds(state, "duedate"), int64_t{0}, int64_t{0}, int64_t{0},
+                 int64_t{0}, told.seq, pass});
 }
 
-absl::Status TellSet(DirectoryBatch& batch, int64_t kind, int64_t target, int64_t course, const FlatMap& state, const Told& told, int64_t pass,
-                     bool deleted) {
+absl::Status TellSet(DirectoryBatch& batch, int64_t kind, int64_t target, int64_t course, const FlatMap& state,
+                     const Told& told, int64_t pass, bool deleted) {
   if (target <= 0) return absl::OkStatus();
   batch.TouchSet(kind, target);
   const store::Value params[] = {batch.site(), kind, target};
-  auto gone = batch.session().Execute("DELETE FROM directory_group WHERE site = :p1 AND kind = :p2 AND target = :p3", params);
+  auto gone =
+      batch.session().Execute("DELETE FROM directory_group WHERE site = :p1 AND kind = :p2 AND target = :p3", params);
   if (!gone.ok()) return gone.status();
-  const std::vector<store::Value> rows[] = {{batch.site(), kind, target, course, TextAt(state, "name"), TextAt(state, "idnumber"),
-                                             int64_t{deleted}, told.seq, pass}};
-  return batch.session().BulkInsert("directory_group", {"site", "kind", "target", "course", "name", "idnumber", "deleted", "seq", "pass"}, rows);
+  const std::vector<store::Value> rows[] = {{batch.site(), kind, target, course, TextAt(state, "name"),
+                                             TextAt(state, "idnumber"), int64_t{deleted}, told.seq, pass}};
+  return batch.session().BulkInsert(
+      "directory_group", {"site", "kind", "target", "course", "name", "idnumber", "deleted", "seq", "pass"}, rows);
 }
 
 absl::Status ApplyOccurrence(DirectoryBatch& batch, const Occurrence& one, bool from_log) {
@@ -298,7 +314,8 @@ absl::Status ApplyOccurrence(DirectoryBatch& batch, const Occurrence& one, bool 
   const int64_t user = UserOf(one);
   const int64_t course = CourseOf(one);
   switch (one.kind) {
-    case Kind::kNone: return absl::OkStatus();
+    case Kind::kNone:
+      return absl::OkStatus();
     case Kind::kEnrolmentCreated:
     case Kind::kEnrolmentUpdated:
     case Kind::kEnrolmentDeleted:
@@ -357,21 +374,30 @@ absl::Status ApplyOccurrence(DirectoryBatch& batch, const Occurrence& one, bool 
     case Kind::kCategoryTold: {
       if (!one.has_state) return absl::OkStatus();
       const auto of_category = [](const ValueRule& rule) { return rule.source == ValueSource::kCategory; };
-      for (const auto* rules : {&batch.mapping().sex, &batch.mapping().country, &batch.mapping().area, &batch.mapping().age_band}) {
+      for (const auto* rules :
+           {&batch.mapping().sex, &batch.mapping().country, &batch.mapping().area, &batch.mapping().age_band}) {
         if (std::any_of(rules->begin(), rules->end(), of_category)) batch.TouchAll();
       }
       return TellCategory(batch, one.state, told, 0);
     }
-    case Kind::kModuleTold: return one.has_state ? TellModule(batch, one.state, told, 0) : absl::OkStatus();
+    case Kind::kModuleTold:
+      return one.has_state ? TellModule(batch, one.state, told, 0) : absl::OkStatus();
     case Kind::kModuleDeleted: {
       const store::Value params[] = {batch.site(), event.object_id, told.seq};
-      return batch.session().Execute("UPDATE directory_module SET deleted = 1, seq = :p3 WHERE site = :p1 AND cmid = :p2", params).status();
+      return batch.session()
+          .Execute("UPDATE directory_module SET deleted = 1, seq = :p3 WHERE site = :p1 AND cmid = :p2", params)
+          .status();
     }
     case Kind::kGroupTold:
-      return one.has_state ? TellSet(batch, kKindGroup, event.object_id, event.course, one.state, told, 0, false) : absl::OkStatus();
-    case Kind::kCohortTold: return one.has_state ? TellSet(batch, kKindCohort, event.object_id, 0, one.state, told, 0, false) : absl::OkStatus();
-    case Kind::kGroupDeleted: return TellSet(batch, kKindGroup, event.object_id, event.course, one.state, told, 0, true);
-    case Kind::kCohortDeleted: return TellSet(batch, kKindCohort, event.object_id, 0, one.state, told, 0, true);
+      return one.has_state ? TellSet(batch, kKindGroup, event.object_id, event.course, one.state, told, 0, false)
+                           : absl::OkStatus();
+    case Kind::kCohortTold:
+      return one.has_state ? TellSet(batch, kKindCohort, event.object_id, 0, one.state, told, 0, false)
+                           : absl::OkStatus();
+    case Kind::kGroupDeleted:
+      return TellSet(batch, kKindGroup, event.object_id, event.course, one.state, told, 0, true);
+    case Kind::kCohortDeleted:
+      return TellSet(batch, kKindCohort, event.object_id, 0, one.state, told, 0, true);
   }
   return absl::OkStatus();
 }

@@ -10,9 +10,27 @@ namespace compagnon::moodle {
 // How single events and states become facts.
 
 enum class Kind {
-  kNone, kEnrolmentCreated, kEnrolmentUpdated, kEnrolmentDeleted, kRoleAssigned, kRoleUnassigned, kUserTold, kUserDeleted, kCourseTold,
-  kCourseDeleted, kCategoryTold, kModuleTold, kModuleDeleted, kGroupTold, kGroupDeleted, kGroupJoined, kGroupLeft, kCohortTold,
-  kCohortDeleted, kCohortJoined, kCohortLeft
+  kNone,
+  kEnrolmentCreated,
+  kEnrolmentUpdated,
+  kEnrolmentDeleted,
+  kRoleAssigned,
+  kRoleUnassigned,
+  kUserTold,
+  kUserDeleted,
+  kCourseTold,
+  kCourseDeleted,
+  kCategoryTold,
+  kModuleTold,
+  kModuleDeleted,
+  kGroupTold,
+  kGroupDeleted,
+  kGroupJoined,
+  kGroupLeft,
+  kCohortTold,
+  kCohortDeleted,
+  kCohortJoined,
+  kCohortLeft
 };
 
 struct Occurrence {
@@ -29,15 +47,16 @@ int64_t CourseOf(const Occurrence& one);
 // Both are loaded in `batch`.
 absl::Status ApplyOccurrence(DirectoryBatch& batch, const Occurrence& one, bool from_log);
 
-// States of the bridge protocol's export kinds (proto/bridge/README.md). `told.seq` = 0 leaves the object's seq as it is; `pass` 0 likewise.
+// States of the bridge protocol's export kinds (proto/bridge/README.md). `told.seq` = 0 leaves the object's seq as it
+// is; `pass` 0 likewise.
 void TellUser(DirectoryBatch& batch, PersonFacts& person, const FlatMap& state, const Told& told, int64_t pass);
 void TellCourse(DirectoryBatch& batch, CourseFacts& course, const FlatMap& state, const Told& told, int64_t pass);
 void TellEnrolment(PersonFacts& person, const FlatMap& state, const Told& told, int64_t pass);
 // Upserts of what has a table of its own and no e hangs on directly.
 absl::Status TellCategory(DirectoryBatch& batch, const FlatMap& state, const Told& told, int64_t pass);
 absl::Status TellModule(DirectoryBatch& batch, const FlatMap& state, const Told& told, int64_t pass);
-absl::Status TellSet(DirectoryBatch& batch, int64_t kind, int64_t target, int64_t course, const FlatMap& state, const Told& told, int64_t pass,
-                     bool deleted);
+absl::Status TellSet(DirectoryBatch& batch, int64_t kind, int64_t target, int64_t course, const FlatMap& state,
+                     const Told& told, int64_t pass, bool deleted);
 
 }  // namespace compagnon::moodle
 

@@ -1,8 +1,8 @@
 #include "moodle/store/directory_batch.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "compagnon/event/v1/slim.pb.h"
 #include "moodle/domain/local_day.h"
@@ -16,10 +16,14 @@ constexpr size_t kPeopleAtOnce = 5000;
 
 std::string_view RoleText(CourseRole role) {
   switch (role) {
-    case CourseRole::kLearner: return "learner";
-    case CourseRole::kTutor: return "tutor";
-    case CourseRole::kCoordinator: return "coordinator";
-    case CourseRole::kNone: return "none";
+    case CourseRole::kLearner:
+      return "learner";
+    case CourseRole::kTutor:
+      return "tutor";
+    case CourseRole::kCoordinator:
+      return "coordinator";
+    case CourseRole::kNone:
+      return "none";
   }
   return "none";
 }
@@ -53,12 +57,14 @@ absl::StatusOr<absl::TimeZone> ZoneOfSite(store::Session& session, std::string_v
   ASSIGN_OR_RETURN(const SiteRecord record, GetSite(session, site));
   absl::TimeZone zone;
   if (!absl::LoadTimeZone(record.config.time_zone, &zone)) {
-    return WithReason(absl::FailedPreconditionError("the site's time zone is not known: " + record.config.time_zone), "unknown_time_zone");
+    return WithReason(absl::FailedPreconditionError("the site's time zone is not known: " + record.config.time_zone),
+                      "unknown_time_zone");
   }
   return zone;
 }
 
-absl::StatusOr<DirectoryBatch> DirectoryBatch::Begin(const Directory& directory, store::Session& session, std::string_view site) {
+absl::StatusOr<DirectoryBatch> DirectoryBatch::Begin(const Directory& directory, store::Session& session,
+                                                     std::string_view site) {
   DirectoryBatch batch(directory, session, site);
   static const DimensionMap* const kStandard = new DimensionMap();
   batch.mapping_ = &(directory.options_.dimensions ? *directory.options_.dimensions : *kStandard).Of(site);
@@ -67,19 +73,20 @@ absl::StatusOr<DirectoryBatch> DirectoryBatch::Begin(const Directory& directory,
   // The row is locked first by every writer of a site, so that two of them cannot decide on half of each other's facts.
   auto inserted = session.Execute("INSERT INTO directory_site (site) VALUES (:p1) ON CONFLICT DO NOTHING", params);
   if (!inserted.ok()) return inserted.status();
-  RETURN_IF_ERROR(session.Query(
-      fmt::format("SELECT log_roles, live_roles, role_map FROM directory_site WHERE site = :p1{}",
-                  session.dialect() == store::Dialect::kPostgresql ? " FOR UPDATE" : ""),
-      params, [&](const store::Row& row) {
-        batch.log_roles_ = row.Int(0) != 0;
-        batch.live_roles_ = row.Int(1) != 0;
-        batch.role_overrides_ = DecodeRoles(row.Text(2));
+  RETURN_IF_ERROR(
+      session.Query(fmt::format("SELECT log_roles, live_roles, role_map FROM directory_site WHERE site = :p1{}",
+                                session.dialect() == store::Dialect::kPostgresql ? " FOR UPDATE" : ""),
+                    params, [&](const store::Row& row) {
+                      batch.log_roles_ = row.Int(0) != 0;
+                      batch.live_roles_ = row.Int(1) != 0;
+                      batch.role_overrides_ = DecodeRoles(row.Text(2));
+                      return absl::OkStatus();
+                    }));
+  RETURN_IF_ERROR(
+      session.Query("SELECT role, short_name FROM directory_role WHERE site = :p1", params, [&](const store::Row& row) {
+        batch.role_names_[row.Int(0)] = row.Text(1);
         return absl::OkStatus();
       }));
-  RETURN_IF_ERROR(session.Query("SELECT role, short_name FROM directory_role WHERE site = :p1", params, [&](const store::Row& row) {
-    batch.role_names_[row.Int(0)] = row.Text(1);
-    return absl::OkStatus();
-  }));
   return batch;
 }
 
@@ -108,11 +115,13 @@ void DirectoryBatch::SawRoles(bool live) {
 absl::Status DirectoryBatch::Finish() {
   if (roles_changed_) {
     const store::Value params[] = {site_, int64_t{log_roles_}, int64_t{live_roles_}};
-    auto done = session_.Execute("UPDATE directory_site SET log_roles = :p2, live_roles = :p3 WHERE site = :p1", params);
+    auto done =
+        session_.Execute("UPDATE directory_site SET log_roles = :p2, live_roles = :p3 WHERE site = :p1", params);
     if (!done.ok()) return done.status();
   }
 
-  // A course that people are enrolled in is told even when nothing else is known of it: its zone is needed for every day.
+  // A course that people are enrolled in is told even when nothing else is known of it: its zone is needed for every
+  // day.
   std::set<int64_t> courses_met = touched_courses_;
   for (int64_t user : touched_) {
     for (const MethodFacts& method : people_.at(user).methods) courses_met.insert(method.course);
@@ -124,8 +133,8 @@ absl::Status DirectoryBatch::Finish() {
   // Facts first: who else is concerned is asked from the store.
   RETURN_IF_ERROR(SavePeople(session_, site_, people_));
   for (auto& [user, person] : people_) {
-    person.person_changed = person.account_changed = person.values_changed = person.methods_changed = person.roles_changed =
-        person.memberships_changed = false;
+    person.person_changed = person.account_changed = person.values_changed = person.methods_changed =
+        person.roles_changed = person.memberships_changed = false;
   }
   std::set<int64_t> concerned = touched_;
   if (all_) {
@@ -168,9 +177,10 @@ absl::Status DirectoryBatch::PublishCourses() {
     // Moodle's course 1 is the front page.
     if (id <= 1) continue;
     const bool visible = course.visible && !course.deleted;
-    std::string said = fmt::format("{}\x1f{}\x1f{}\x1f{}\x1f{}\x1f{}", course.short_name, course.full_name,
-                                   course.start_day ? fmt::format("{}", *course.start_day) : "",
-                                   course.end_day ? fmt::format("{}", *course.end_day) : "", zone_.name(), visible ? 1 : 0);
+    std::string said =
+        fmt::format("{}\x1f{}\x1f{}\x1f{}\x1f{}\x1f{}", course.short_name, course.full_name,
+                    course.start_day ? fmt::format("{}", *course.start_day) : "",
+                    course.end_day ? fmt::format("{}", *course.end_day) : "", zone_.name(), visible ? 1 : 0);
     if (course.known && said == course.published && !tell_again_) continue;
     course.published = std::move(said);
     course.changed = course.known = true;
@@ -212,7 +222,8 @@ EnrolmentFacts DirectoryBatch::Compute(const PersonFacts& person, int64_t course
   for (const RoleFacts& role : person.roles) {
     if (role.course != course) continue;
     auto name = role_names_.find(role.role);
-    const CourseRole meaning = RoleOf(*mapping_, role_overrides_, role.role, name == role_names_.end() ? "" : name->second);
+    const CourseRole meaning =
+        RoleOf(*mapping_, role_overrides_, role.role, name == role_names_.end() ? "" : name->second);
     // Whoever was a learner once stays one in the figures, whatever role came after.
     if (meaning == CourseRole::kLearner) e.learner = true;
     if (meaning == CourseRole::kTutor && role.held) e.tutor = true;
@@ -284,7 +295,8 @@ absl::Status DirectoryBatch::PublishPeople(People& people) {
       } else {
         e.person = before->second.person;
         if (Same(e, before->second) && !tell_again_) {
-          if (e.tutor != before->second.tutor || e.anomalies != before->second.anomalies || e.cohort.title != before->second.cohort.title) {
+          if (e.tutor != before->second.tutor || e.anomalies != before->second.anomalies ||
+              e.cohort.title != before->second.cohort.title) {
             before->second = e;
             person.published_changed = true;
           }

@@ -12,11 +12,12 @@
 
 namespace compagnon::moodle {
 
-// One call of the directory, inside one transaction: loads who and what it touches, lets the caller change facts, then works out what
-// follows, publishes what changed and saves.
+// One call of the directory, inside one transaction: loads who and what it touches, lets the caller change facts, then
+// works out what follows, publishes what changed and saves.
 class DirectoryBatch {
  public:
-  static absl::StatusOr<DirectoryBatch> Begin(const Directory& directory, store::Session& session, std::string_view site);
+  static absl::StatusOr<DirectoryBatch> Begin(const Directory& directory, store::Session& session,
+                                              std::string_view site);
 
   // Loads people and courses that are not loaded yet. References stay valid.
   absl::Status Load(const std::set<int64_t>& users, const std::set<int64_t>& courses);

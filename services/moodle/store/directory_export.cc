@@ -1,6 +1,6 @@
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "moodle/intake/flat_json.h"
 #include "moodle/store/directory.h"
@@ -14,37 +14,43 @@ using store::Row;
 using store::Session;
 using store::Value;
 
-// A sweep that would close more than this share of what is known, and more than this many, is an accident until somebody says otherwise.
+// A sweep that would close more than this share of what is known, and more than this many, is an accident until
+// somebody says otherwise.
 constexpr int64_t kGuardPercent = 5;
 constexpr int64_t kGuardObjects = 20;
 
 // Kinds whose objects hang on a person.
 bool OfPerson(std::string_view kind) {
-  return kind == "users" || kind == "enrolments" || kind == "role_assignments" || kind == "group_members" || kind == "cohort_members";
+  return kind == "users" || kind == "enrolments" || kind == "role_assignments" || kind == "group_members" ||
+         kind == "cohort_members";
 }
 
 bool Known(std::string_view kind) {
-  return OfPerson(kind) || kind == "categories" || kind == "courses" || kind == "modules" || kind == "roles" || kind == "groups" ||
-         kind == "cohorts";
+  return OfPerson(kind) || kind == "categories" || kind == "courses" || kind == "modules" || kind == "roles" ||
+         kind == "groups" || kind == "cohorts";
 }
 
-int64_t PersonIn(std::string_view kind, const FlatMap& state) { return IntAt(state, kind == "users" ? "id" : "userid"); }
+int64_t PersonIn(std::string_view kind, const FlatMap& state) {
+  return IntAt(state, kind == "users" ? "id" : "userid");
+}
 
 // Highest seq of an event about objects of a table that are in the page.
-absl::StatusOr<std::map<int64_t, int64_t>> SeqsOf(Session& session, std::string_view site, std::string_view table, std::string_view key,
-                                                  std::string_view also, const std::set<int64_t>& ids) {
+absl::StatusOr<std::map<int64_t, int64_t>> SeqsOf(Session& session, std::string_view site, std::string_view table,
+                                                  std::string_view key, std::string_view also,
+                                                  const std::set<int64_t>& ids) {
   std::map<int64_t, int64_t> seqs;
   const Value params[] = {std::string(site)};
   RETURN_IF_ERROR(session.Query(
-      fmt::format("SELECT {}, seq FROM {} WHERE site = :p1{} AND {} IN ({})", key, table, also, key, NumberList(ids)), params,
-      [&](const Row& row) {
+      fmt::format("SELECT {}, seq FROM {} WHERE site = :p1{} AND {} IN ({})", key, table, also, key, NumberList(ids)),
+      params, [&](const Row& row) {
         seqs[row.Int(0)] = row.Int(1);
         return absl::OkStatus();
       }));
   return seqs;
 }
 
-void HoldRole(DirectoryBatch& batch, PersonFacts& person, const FlatMap& state, const Told& told, int64_t as_of, int64_t pass) {
+void HoldRole(DirectoryBatch& batch, PersonFacts& person, const FlatMap& state, const Told& told, int64_t as_of,
+              int64_t pass) {
   batch.SawRoles(true);
   // Roles above the course (site, category) make nobody a learner or tutor of a course here.
   if (IntAt(state, "contextlevel") != 50) return;
@@ -64,7 +70,8 @@ void HoldRole(DirectoryBatch& batch, PersonFacts& person, const FlatMap& state, 
   batch.TouchUser(person.user);
 }
 
-void Join(DirectoryBatch& batch, PersonFacts& person, int64_t kind, const FlatMap& state, const Told& told, int64_t as_of, int64_t pass) {
+void Join(DirectoryBatch& batch, PersonFacts& person, int64_t kind, const FlatMap& state, const Told& told,
+          int64_t as_of, int64_t pass) {
   const int64_t target = IntAt(state, kind == kKindGroup ? "groupid" : "cohortid");
   MembershipFacts* membership = person.FindMembership(kind, target);
   if (membership == nullptr) {
@@ -82,7 +89,9 @@ void Join(DirectoryBatch& batch, PersonFacts& person, int64_t kind, const FlatMa
 
 absl::Status Guard(int64_t closing, int64_t known, std::string_view kind) {
   if (closing <= kGuardObjects || closing * 100 <= known * kGuardPercent) return absl::OkStatus();
-  return WithReason(absl::FailedPreconditionError(fmt::format("the pass of {} would close {} of {}", kind, closing, known)), "mass_delete_guard");
+  return WithReason(
+      absl::FailedPreconditionError(fmt::format("the pass of {} would close {} of {}", kind, closing, known)),
+      "mass_delete_guard");
 }
 
 struct Sweep {
@@ -103,13 +112,15 @@ struct Missing {
 absl::StatusOr<Missing> MissingOf(const Sweep& sweep, std::string_view table, std::string_view open) {
   Missing missing;
   const Value count[] = {std::string(sweep.site)};
-  RETURN_IF_ERROR(sweep.session.Query(fmt::format("SELECT count(*) FROM {} WHERE site = :p1 AND {}", table, open), count, [&](const Row& row) {
-    missing.known = row.Int(0);
-    return absl::OkStatus();
-  }));
+  RETURN_IF_ERROR(sweep.session.Query(fmt::format("SELECT count(*) FROM {} WHERE site = :p1 AND {}", table, open),
+                                      count, [&](const Row& row) {
+                                        missing.known = row.Int(0);
+                                        return absl::OkStatus();
+                                      }));
   const Value params[] = {std::string(sweep.site), sweep.pass, sweep.as_of};
   RETURN_IF_ERROR(sweep.session.Query(
-      fmt::format("SELECT user_id FROM {} WHERE site = :p1 AND pass <> :p2 AND seq <= :p3 AND {}", table, open), params, [&](const Row& row) {
+      fmt::format("SELECT user_id FROM {} WHERE site = :p1 AND pass <> :p2 AND seq <= :p3 AND {}", table, open), params,
+      [&](const Row& row) {
         missing.users.insert(row.Int(0));
         ++missing.closing;
         return absl::OkStatus();
@@ -119,26 +130,30 @@ absl::StatusOr<Missing> MissingOf(const Sweep& sweep, std::string_view table, st
 }
 
 // Objects with a table of their own are marked, and e that hang on them are computed again.
-absl::StatusOr<std::set<int64_t>> MarkDeleted(const Sweep& sweep, std::string_view table, std::string_view key, std::string_view also) {
+absl::StatusOr<std::set<int64_t>> MarkDeleted(const Sweep& sweep, std::string_view table, std::string_view key,
+                                              std::string_view also) {
   int64_t known = 0;
   std::set<int64_t> closing;
   const Value count[] = {std::string(sweep.site)};
-  RETURN_IF_ERROR(sweep.session.Query(fmt::format("SELECT count(*) FROM {} WHERE site = :p1 AND deleted = 0{}", table, also), count,
-                                      [&](const Row& row) {
-                                        known = row.Int(0);
-                                        return absl::OkStatus();
-                                      }));
+  RETURN_IF_ERROR(
+      sweep.session.Query(fmt::format("SELECT count(*) FROM {} WHERE site = :p1 AND deleted = 0{}", table, also), count,
+                          [&](const Row& row) {
+                            known = row.Int(0);
+                            return absl::OkStatus();
+                          }));
   const Value params[] = {std::string(sweep.site), sweep.pass, sweep.as_of};
   RETURN_IF_ERROR(sweep.session.Query(
-      fmt::format("SELECT {} FROM {} WHERE site = :p1 AND pass <> :p2 AND seq <= :p3 AND deleted = 0{}", key, table, also), params,
-      [&](const Row& row) {
+      fmt::format("SELECT {} FROM {} WHERE site = :p1 AND pass <> :p2 AND seq <= :p3 AND deleted = 0{}", key, table,
+                  also),
+      params, [&](const Row& row) {
         closing.insert(row.Int(0));
         return absl::OkStatus();
       }));
   RETURN_IF_ERROR(Guard(static_cast<int64_t>(closing.size()), known, sweep.kind));
   if (closing.empty()) return closing;
   RETURN_IF_ERROR(sweep.session
-                      .Execute(fmt::format("UPDATE {} SET deleted = 1 WHERE site = :p1{} AND {} IN ({})", table, also, key, NumberList(closing)),
+                      .Execute(fmt::format("UPDATE {} SET deleted = 1 WHERE site = :p1{} AND {} IN ({})", table, also,
+                                           key, NumberList(closing)),
                                count)
                       .status());
   return closing;
@@ -146,14 +161,16 @@ absl::StatusOr<std::set<int64_t>> MarkDeleted(const Sweep& sweep, std::string_vi
 
 }  // namespace
 
-absl::Status Directory::ApplyExportPage(store::Session& session, std::string_view site, std::string_view kind, int64_t pass, int64_t as_of,
-                                        absl::Span<const std::string> rows) {
+absl::Status Directory::ApplyExportPage(store::Session& session, std::string_view site, std::string_view kind,
+                                        int64_t pass, int64_t as_of, absl::Span<const std::string> rows) {
   if (!Known(kind)) return absl::OkStatus();
   ASSIGN_OR_RETURN(DirectoryBatch batch, DirectoryBatch::Begin(*this, session, site));
   const Value mark[] = {std::string(site), std::string(kind), pass, as_of};
   RETURN_IF_ERROR(session
-                      .Execute("INSERT INTO directory_pass (site, kind, pass, as_of) VALUES (:p1, :p2, :p3, :p4) ON CONFLICT (site, kind, pass) "
-                               "DO UPDATE SET as_of = CASE WHEN excluded.as_of < directory_pass.as_of THEN excluded.as_of ELSE directory_pass.as_of END",
+                      .Execute("INSERT INTO directory_pass (site, kind, pass, as_of) VALUES (:p1, :p2, :p3, :p4) ON "
+                               "CONFLICT (site, kind, pass) "
+                               "DO UPDATE SET as_of = CASE WHEN excluded.as_of < directory_pass.as_of THEN "
+                               "excluded.as_of ELSE directory_pass.as_of END",
                                mark)
                       .status());
 
@@ -161,7 +178,8 @@ absl::Status Directory::ApplyExportPage(store::Session& session, std::string_vie
   std::set<int64_t> users, courses, ids;
   for (const std::string& row : rows) {
     FlatMap state;
-    if (!ReadFlatJson(row, &state)) return absl::InvalidArgumentError(fmt::format("a row of {} is not a JSON object", kind));
+    if (!ReadFlatJson(row, &state))
+      return absl::InvalidArgumentError(fmt::format("a row of {} is not a JSON object", kind));
     if (OfPerson(kind)) {
       const int64_t user = PersonIn(kind, state);
       if (user <= 0) continue;
@@ -230,17 +248,19 @@ absl::Status Directory::ApplyExportPage(store::Session& session, std::string_vie
     } else if (auto seq = seqs.find(id); seq != seqs.end() && seq->second > as_of) {
       // An event after the page's moment knows better; that the object is there still counts.
       const Value params[] = {std::string(site), id, pass};
-      const std::string_view sql = kind == "categories" ? "UPDATE directory_category SET pass = :p3 WHERE site = :p1 AND category = :p2"
-                                   : kind == "modules"  ? "UPDATE directory_module SET pass = :p3 WHERE site = :p1 AND cmid = :p2"
-                                   : kind == "groups" ? "UPDATE directory_group SET pass = :p3 WHERE site = :p1 AND kind = 0 AND target = :p2"
-                                                      : "UPDATE directory_group SET pass = :p3 WHERE site = :p1 AND kind = 1 AND target = :p2";
+      const std::string_view sql =
+          kind == "categories" ? "UPDATE directory_category SET pass = :p3 WHERE site = :p1 AND category = :p2"
+          : kind == "modules"  ? "UPDATE directory_module SET pass = :p3 WHERE site = :p1 AND cmid = :p2"
+          : kind == "groups"   ? "UPDATE directory_group SET pass = :p3 WHERE site = :p1 AND kind = 0 AND target = :p2"
+                               : "UPDATE directory_group SET pass = :p3 WHERE site = :p1 AND kind = 1 AND target = :p2";
       RETURN_IF_ERROR(session.Execute(sql, params).status());
     } else if (kind == "categories") {
       RETURN_IF_ERROR(TellCategory(batch, state, told, pass));
     } else if (kind == "modules") {
       RETURN_IF_ERROR(TellModule(batch, state, told, pass));
     } else {
-      RETURN_IF_ERROR(TellSet(batch, kind == "groups" ? kKindGroup : kKindCohort, id, IntAt(state, "courseid"), state, told, pass, false));
+      RETURN_IF_ERROR(TellSet(batch, kind == "groups" ? kKindGroup : kKindCohort, id, IntAt(state, "courseid"), state,
+                              told, pass, false));
     }
   }
   return batch.Finish();
@@ -251,10 +271,11 @@ absl::Status Directory::SweepPass(store::Session& session, std::string_view site
   ASSIGN_OR_RETURN(DirectoryBatch batch, DirectoryBatch::Begin(*this, session, site));
   Sweep sweep{session, site, kind, pass, 0, absl::ToUnixMicros(options_.clock->Now())};
   const Value params[] = {std::string(site), std::string(kind), pass};
-  RETURN_IF_ERROR(session.Query("SELECT as_of FROM directory_pass WHERE site = :p1 AND kind = :p2 AND pass = :p3", params, [&](const Row& row) {
-    sweep.as_of = row.Int(0);
-    return absl::OkStatus();
-  }));
+  RETURN_IF_ERROR(session.Query("SELECT as_of FROM directory_pass WHERE site = :p1 AND kind = :p2 AND pass = :p3",
+                                params, [&](const Row& row) {
+                                  sweep.as_of = row.Int(0);
+                                  return absl::OkStatus();
+                                }));
   const Told told{sweep.now_us, sweep.as_of, 0};
   const auto missed = [&](int64_t of_pass, int64_t seq) { return of_pass != pass && seq <= sweep.as_of; };
 
@@ -298,7 +319,8 @@ absl::Status Directory::SweepPass(store::Session& session, std::string_view site
     }
   } else if (kind == "group_members" || kind == "cohort_members") {
     const int64_t of = kind == "group_members" ? kKindGroup : kKindCohort;
-    ASSIGN_OR_RETURN(const Missing missing, MissingOf(sweep, "directory_membership", fmt::format("member = 1 AND kind = {}", of)));
+    ASSIGN_OR_RETURN(const Missing missing,
+                     MissingOf(sweep, "directory_membership", fmt::format("member = 1 AND kind = {}", of)));
     RETURN_IF_ERROR(batch.Load(missing.users, {}));
     for (int64_t user : missing.users) {
       PersonFacts& person = batch.Person(user);
@@ -318,10 +340,12 @@ absl::Status Directory::SweepPass(store::Session& session, std::string_view site
     RETURN_IF_ERROR(MarkDeleted(sweep, "directory_module", "cmid", "").status());
   } else if (kind == "groups" || kind == "cohorts") {
     const int64_t of = kind == "groups" ? kKindGroup : kKindCohort;
-    ASSIGN_OR_RETURN(const std::set<int64_t> gone, MarkDeleted(sweep, "directory_group", "target", fmt::format(" AND kind = {}", of)));
+    ASSIGN_OR_RETURN(const std::set<int64_t> gone,
+                     MarkDeleted(sweep, "directory_group", "target", fmt::format(" AND kind = {}", of)));
     for (int64_t target : gone) batch.TouchSet(of, target);
   }
-  RETURN_IF_ERROR(session.Execute("DELETE FROM directory_pass WHERE site = :p1 AND kind = :p2 AND pass <= :p3", params).status());
+  RETURN_IF_ERROR(
+      session.Execute("DELETE FROM directory_pass WHERE site = :p1 AND kind = :p2 AND pass <= :p3", params).status());
   return batch.Finish();
 }
 

@@ -18,16 +18,18 @@
 
 namespace compagnon::moodle {
 
-// What the directory was told, loaded and saved in bulk: a handful of statements for any number of people or courses. Everything
-// works inside the caller's transaction.
+// What the directory was told, loaded and saved in bulk: a handful of statements for any number of people or courses.
+// Everything works inside the caller's transaction.
 
 inline constexpr int64_t kKindGroup = 0;
 inline constexpr int64_t kKindCohort = 1;
 
-// Row id of an enrolment that core functions showed: they tell that somebody is enrolled, not by which method or since when.
+// Row id of an enrolment that core functions showed: they tell that somebody is enrolled, not by which method or since
+// when.
 inline constexpr int64_t kUndatedRow = 0;
 
-// When something was told: instants decide, then seq or id. `seq` is the bridge's (0 from a file), for the export's guard.
+// When something was told: instants decide, then seq or id. `seq` is the bridge's (0 from a file), for the export's
+// guard.
 struct Told {
   int64_t at_us = 0;
   int64_t ord = 0;
@@ -85,8 +87,8 @@ struct PersonFacts {
   std::map<int64_t, EnrolmentFacts> published;  // by course
 
   // Which parts SavePeople writes.
-  bool person_changed = false, account_changed = false, values_changed = false, methods_changed = false, roles_changed = false,
-       memberships_changed = false, published_changed = false;
+  bool person_changed = false, account_changed = false, values_changed = false, methods_changed = false,
+       roles_changed = false, memberships_changed = false, published_changed = false;
 
   MethodFacts* FindMethod(int64_t course, int64_t row_id);
   // Adds a change unless it is known already; true when it was new.
@@ -138,8 +140,10 @@ absl::StatusOr<SetNames> LoadSetNames(store::Session& session, std::string_view 
 std::string NumberList(const std::set<int64_t>& numbers);
 
 // Users with a row in these courses, members of these sets, or everybody with a row.
-absl::StatusOr<std::set<int64_t>> UsersOfCourses(store::Session& session, std::string_view site, const std::set<int64_t>& courses);
-absl::StatusOr<std::set<int64_t>> UsersOfSets(store::Session& session, std::string_view site, int64_t kind, const std::set<int64_t>& targets);
+absl::StatusOr<std::set<int64_t>> UsersOfCourses(store::Session& session, std::string_view site,
+                                                 const std::set<int64_t>& courses);
+absl::StatusOr<std::set<int64_t>> UsersOfSets(store::Session& session, std::string_view site, int64_t kind,
+                                              const std::set<int64_t>& targets);
 absl::StatusOr<std::set<int64_t>> UsersOfSite(store::Session& session, std::string_view site);
 
 }  // namespace compagnon::moodle

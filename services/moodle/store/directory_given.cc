@@ -32,7 +32,8 @@ absl::Status Directory::GivePeople(store::Session& session, std::string_view sit
   return batch.Finish();
 }
 
-absl::Status Directory::GiveCourses(store::Session& session, std::string_view site, absl::Span<const GivenCourse> courses) {
+absl::Status Directory::GiveCourses(store::Session& session, std::string_view site,
+                                    absl::Span<const GivenCourse> courses) {
   ASSIGN_OR_RETURN(DirectoryBatch batch, DirectoryBatch::Begin(*this, session, site));
   std::set<int64_t> ids;
   for (const GivenCourse& course : courses) ids.insert(course.course);
@@ -54,21 +55,24 @@ absl::Status Directory::GiveCourses(store::Session& session, std::string_view si
   return batch.Finish();
 }
 
-absl::Status Directory::GiveActivities(store::Session& session, std::string_view site, absl::Span<const GivenActivity> activities) {
+absl::Status Directory::GiveActivities(store::Session& session, std::string_view site,
+                                       absl::Span<const GivenActivity> activities) {
   std::set<int64_t> ids;
   std::vector<std::vector<store::Value>> rows;
   for (const GivenActivity& activity : activities) {
     if (!ids.insert(activity.cmid).second) continue;
-    rows.push_back({std::string(site), activity.cmid, activity.course, activity.kind, std::string(), int64_t{1}, activity.due_us,
-                    activity.grade_item, activity.grade_max_milli, activity.grade_pass_milli, int64_t{0}, int64_t{0}, int64_t{0}});
+    rows.push_back({std::string(site), activity.cmid, activity.course, activity.kind, std::string(), int64_t{1},
+                    activity.due_us, activity.grade_item, activity.grade_max_milli, activity.grade_pass_milli,
+                    int64_t{0}, int64_t{0}, int64_t{0}});
   }
   if (rows.empty()) return absl::OkStatus();
   const store::Value params[] = {std::string(site)};
   RETURN_IF_ERROR(
-      session.Execute("DELETE FROM directory_module WHERE site = :p1 AND cmid IN (" + NumberList(ids) + ")", params).status());
+      session.Execute("DELETE FROM directory_module WHERE site = :p1 AND cmid IN (" + NumberList(ids) + ")", params)
+          .status());
   return session.BulkInsert("directory_module",
-                            {"site", "cmid", "course", "kind", "name", "visible", "due_us", "grade_item", "grade_max_milli", "grade_pass_milli",
-                             "deleted", "seq", "pass"},
+                            {"site", "cmid", "course", "kind", "name", "visible", "due_us", "grade_item",
+                             "grade_max_milli", "grade_pass_milli", "deleted", "seq", "pass"},
                             rows);
 }
 
@@ -80,8 +84,9 @@ absl::Status Directory::GiveRoles(store::Session& session, std::string_view site
     // Begin locks the site's row and makes it when it is new.
     ASSIGN_OR_RETURN(DirectoryBatch batch, DirectoryBatch::Begin(*this, session, site));
     const store::Value params[] = {std::string(site), text};
-    ASSIGN_OR_RETURN(const int64_t rows,
-                     session.Execute("UPDATE directory_site SET role_map = :p2 WHERE site = :p1 AND role_map <> :p2", params));
+    ASSIGN_OR_RETURN(
+        const int64_t rows,
+        session.Execute("UPDATE directory_site SET role_map = :p2 WHERE site = :p1 AND role_map <> :p2", params));
     changed = rows > 0;
   }
   if (!changed) return absl::OkStatus();

@@ -3,8 +3,9 @@
 namespace compagnon::moodle {
 namespace {
 
-// Facts as they were told are kept beside what is computed from them (directory_enrolment): intervals, learner, cohort and dimension
-// values are computed again from the facts whenever one of them changes, so that neither order nor repetition of events matters.
+// Facts as they were told are kept beside what is computed from them (directory_enrolment): intervals, learner, cohort
+// and dimension values are computed again from the facts whenever one of them changes, so that neither order nor
+// repetition of events matters.
 constexpr std::string_view kFirst = R"(
 CREATE TABLE directory_site (
   site text PRIMARY KEY,

@@ -16,10 +16,12 @@
 
 namespace compagnon::moodle {
 
-// What the directory answers. All of it works inside the caller's transaction (Read). `after` begins where the last page ended.
+// What the directory answers. All of it works inside the caller's transaction (Read). `after` begins where the last
+// page ended.
 
 // Course runs by id, the front page and courses nothing is known of left out; course.values is not filled.
-absl::StatusOr<std::vector<CourseFacts>> CoursesAfter(store::Session& session, std::string_view site, int64_t after, int limit);
+absl::StatusOr<std::vector<CourseFacts>> CoursesAfter(store::Session& session, std::string_view site, int64_t after,
+                                                      int limit);
 absl::StatusOr<std::optional<CourseFacts>> FindCourse(store::Session& session, std::string_view site, int64_t course);
 
 struct CohortSummary {
@@ -43,8 +45,9 @@ struct EnrolmentEntry {
   std::vector<Interval> intervals;
 };
 // Enrolments of a course, or of one cohort of it, by pseudonym.
-absl::StatusOr<std::vector<EnrolmentEntry>> EnrolmentsAfter(store::Session& session, std::string_view site, int64_t course,
-                                                            const std::optional<std::string>& cohort, int64_t after, int limit);
+absl::StatusOr<std::vector<EnrolmentEntry>> EnrolmentsAfter(store::Session& session, std::string_view site,
+                                                            int64_t course, const std::optional<std::string>& cohort,
+                                                            int64_t after, int limit);
 
 struct IdentityEntry {
   int64_t person = 0;
@@ -53,7 +56,8 @@ struct IdentityEntry {
 };
 // Who pseudonyms are, of those enrolled in the course or cohort; in no order.
 absl::StatusOr<std::vector<IdentityEntry>> IdentitiesOf(store::Session& session, std::string_view site, int64_t course,
-                                                        const std::optional<std::string>& cohort, absl::Span<const int64_t> persons);
+                                                        const std::optional<std::string>& cohort,
+                                                        absl::Span<const int64_t> persons);
 
 }  // namespace compagnon::moodle
 

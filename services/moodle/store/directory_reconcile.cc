@@ -19,8 +19,9 @@ bool OpenAt(const PersonFacts& person, int64_t course, int64_t at_us) {
 
 }  // namespace
 
-absl::StatusOr<EnrolmentDifferences> Directory::ReconcileEnrolments(store::Session& session, std::string_view site, int64_t course,
-                                                                    const std::set<int64_t>& active, bool apply) {
+absl::StatusOr<EnrolmentDifferences> Directory::ReconcileEnrolments(store::Session& session, std::string_view site,
+                                                                    int64_t course, const std::set<int64_t>& active,
+                                                                    bool apply) {
   ASSIGN_OR_RETURN(DirectoryBatch batch, DirectoryBatch::Begin(*this, session, site));
   ASSIGN_OR_RETURN(std::set<int64_t> users, UsersOfCourses(session, site, {course}));
   const bool first = users.empty();
@@ -29,8 +30,10 @@ absl::StatusOr<EnrolmentDifferences> Directory::ReconcileEnrolments(store::Sessi
 
   const int64_t now_us = absl::ToUnixMicros(options_.clock->Now());
   int64_t begin = now_us;
-  // Nothing is known of this course: that everybody there came this very night is less likely than that they came when it began.
-  if (const CourseFacts& facts = batch.Course(course); first && facts.start_day) begin = std::min(begin, MidnightOf(*facts.start_day, batch.zone()));
+  // Nothing is known of this course: that everybody there came this very night is less likely than that they came when
+  // it began.
+  if (const CourseFacts& facts = batch.Course(course); first && facts.start_day)
+    begin = std::min(begin, MidnightOf(*facts.start_day, batch.zone()));
 
   EnrolmentDifferences differences;
   for (int64_t user : users) {

@@ -24,19 +24,22 @@ struct ImportProgress {
 
 // All of it works inside the caller's transaction.
 
-// Makes the log `owner`'s until `until_us` when nobody's lease runs at `now_us`; answers where it stands either way (taken when
+// Makes the log `owner`'s until `until_us` when nobody's lease runs at `now_us`; answers where it stands either way
+// (taken when
 // `.owner` is the caller).
-absl::StatusOr<ImportProgress> ClaimImport(store::Session& session, std::string_view site, std::string_view name, std::string_view owner,
-                                           int64_t now_us, int64_t until_us);
+absl::StatusOr<ImportProgress> ClaimImport(store::Session& session, std::string_view site, std::string_view name,
+                                           std::string_view owner, int64_t now_us, int64_t until_us);
 
 // Ids taken so far.
 absl::StatusOr<TakenIds> LoadTaken(store::Session& session, std::string_view site, std::string_view name);
 
-// Writes the blocks given and the progress, and puts the lease off. FailedPrecondition "fenced" when another importer has taken over.
-absl::Status SaveImport(store::Session& session, std::string_view site, std::string_view name, const ImportProgress& progress,
-                        const TakenIds& taken, const std::set<int64_t>& blocks);
+// Writes the blocks given and the progress, and puts the lease off. FailedPrecondition "fenced" when another importer
+// has taken over.
+absl::Status SaveImport(store::Session& session, std::string_view site, std::string_view name,
+                        const ImportProgress& progress, const TakenIds& taken, const std::set<int64_t>& blocks);
 
-absl::Status ReleaseImport(store::Session& session, std::string_view site, std::string_view name, const ImportProgress& progress);
+absl::Status ReleaseImport(store::Session& session, std::string_view site, std::string_view name,
+                           const ImportProgress& progress);
 
 }  // namespace compagnon::moodle
 

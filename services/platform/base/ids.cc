@@ -72,7 +72,8 @@ std::string Base64UrlEncode(std::string_view bytes) {
 bool Base64UrlDecode(std::string_view text, std::string* bytes) {
   // Abseil forgives white space and padding; a token must have one spelling only.
   for (char c : text) {
-    const bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    const bool allowed =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
     if (!allowed) return false;
   }
   std::string decoded;
@@ -85,7 +86,8 @@ bool Base64UrlDecode(std::string_view text, std::string* bytes) {
 std::string Sha256(std::string_view bytes) {
   std::string out(32, '\0');
   unsigned int size = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(out.data()), &size, EVP_sha256(), nullptr) != 1) {
+  if (EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(out.data()), &size, EVP_sha256(),
+                 nullptr) != 1) {
     Die("SHA-256 is not available");
   }
   return out;

@@ -17,8 +17,9 @@ struct LogField {
   std::variant<std::string_view, int64_t, double, bool> value;
 };
 
-// Writes one JSON line to standard error: {"ts","level","module","msg",fields...,"trace"}. Never blocks on another thread for
-// longer than the write; lines of different threads never mix. `module` is set once per thread by ScopedLogModule.
+// Writes one JSON line to standard error: {"ts","level","module","msg",fields...,"trace"}. Never blocks on another
+// thread for longer than the write; lines of different threads never mix. `module` is set once per thread by
+// ScopedLogModule.
 void Log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
 
 // Lines under `level` are dropped. Default: info. Safe from any thread.

@@ -9,8 +9,8 @@
 #include "absl/status/statusor.h"
 
 // Early return of a status that is not OK, and assignment from a StatusOr.
-#define RETURN_IF_ERROR(expr)                            \
-  do {                                                   \
+#define RETURN_IF_ERROR(expr)                                 \
+  do {                                                        \
     if (auto status_ = (expr); !status_.ok()) return status_; \
   } while (false)
 #define COMPAGNON_CONCAT_INNER(a, b) a##b
@@ -23,7 +23,8 @@
 
 namespace compagnon {
 
-// Attaches a machine code ("site_not_found", "invalidtoken") that becomes google.rpc.ErrorInfo.reason at the gRPC border.
+// Attaches a machine code ("site_not_found", "invalidtoken") that becomes google.rpc.ErrorInfo.reason at the gRPC
+// border.
 absl::Status WithReason(absl::Status status, std::string_view reason);
 // The code attached by WithReason, "" when none.
 std::string ReasonOf(const absl::Status& status);

@@ -39,7 +39,7 @@ struct DoubleOptions {
   std::vector<Offline> offline;
   std::string recordings_dir;  // "" = those of the source tree
   std::string state_dir;       // "" = nothing is kept
-  bool suspensions = true;  // as SiteParameters'
+  bool suspensions = true;     // as SiteParameters'
   bool control = true;         // false: /control answers 404
 };
 

@@ -178,7 +178,8 @@ HttpReply SiteDouble::Answer(const std::string& function, const Form& form, int6
   const auto answer = AnswerCore(function, CoreCall{simulation_->world(), form, *recordings_, options_.url});
   const HttpReply* recorded = recordings_->Find(function);
   if (!answer && recorded == nullptr) return Recorded("error-unknown-function");
-  // Each call writes one row of its own in Moodle's log; a paused site stands still, so that several readers see the same.
+  // Each call writes one row of its own in Moodle's log; a paused site stands still, so that several readers see the
+  // same.
   if (!paused_) {
     simulation_->mutable_world()->CallWebservice(function, Moment{now_us, World::kServiceAccount, Origin::kMobile, 0});
     Note(Concat("call ", now_us, " ", function));

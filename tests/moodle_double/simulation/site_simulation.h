@@ -26,7 +26,7 @@ struct SiteParameters {
   int weeks = 16;  // of activity before `now`
   uint64_t seed = 1;
   bool suspensions = true;  // false: no enrolment is ever suspended, which a log alone cannot tell
-  int64_t now = 0;  // UTC seconds: where the first AdvanceTo is expected to end; courses are laid around it
+  int64_t now = 0;          // UTC seconds: where the first AdvanceTo is expected to end; courses are laid around it
 };
 
 // What a learner does with a course, decided when the site is made.

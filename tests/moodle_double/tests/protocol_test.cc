@@ -266,7 +266,10 @@ TEST_CASE("the suite's own calls are counted and are no rows and other calls are
   caller.Call("core_course_get_courses");
   int64_t told = 0;
   for (const Json& row : Caller::Rows(caller.Pull(rows))) {
-    told += row["eventname"] == "\\core\\event\\webservice_function_called" && row["other"]["function"] == "core_course_get_courses" ? 1 : 0;
+    told += row["eventname"] == "\\core\\event\\webservice_function_called" &&
+                    row["other"]["function"] == "core_course_get_courses"
+                ? 1
+                : 0;
   }
   CHECK(told == 1);
 }

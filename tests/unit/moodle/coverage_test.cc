@@ -1,7 +1,6 @@
 #include "moodle/store/coverage.h"
 
 #include <catch2/catch.hpp>
-
 #include <random>
 #include <thread>
 
@@ -24,12 +23,14 @@ TEST_CASE("touching and overlapping spans of one source become one", "[coverage]
 }
 
 TEST_CASE("the first file keeps what it owns and the second gets what lies around it", "[coverage]") {
-  CHECK(ClaimCoverage({{"log/a", 10, 20}}, "log/b", 5, 30) == Spans{{"log/b", 5, 10}, {"log/a", 10, 20}, {"log/b", 20, 30}});
+  CHECK(ClaimCoverage({{"log/a", 10, 20}}, "log/b", 5, 30) ==
+        Spans{{"log/b", 5, 10}, {"log/a", 10, 20}, {"log/b", 20, 30}});
   CHECK(ClaimCoverage({{"log/a", 10, 20}}, "log/b", 12, 18) == Spans{{"log/a", 10, 20}});
 }
 
 TEST_CASE("the bridge closes a file's interval where its own begins", "[coverage]") {
-  CHECK(ClaimCoverage({{"log/a", 10, 50}}, "bridge/e1", 30, 40) == Spans{{"log/a", 10, 30}, {"bridge/e1", 30, 40}, {"log/a", 40, 50}});
+  CHECK(ClaimCoverage({{"log/a", 10, 50}}, "bridge/e1", 30, 40) ==
+        Spans{{"log/a", 10, 30}, {"bridge/e1", 30, 40}, {"log/a", 40, 50}});
   CHECK(ClaimCoverage({{"log/a", 10, 30}, {"bridge/e1", 30, 40}, {"log/a", 40, 50}}, "bridge/e1", 30, 60) ==
         Spans{{"log/a", 10, 30}, {"bridge/e1", 30, 60}});
 }
@@ -39,7 +40,8 @@ TEST_CASE("a file imported after the bridge began gets only what came before", "
 }
 
 TEST_CASE("a new epoch takes nothing from the old one", "[coverage]") {
-  CHECK(ClaimCoverage({{"bridge/e1", 30, 40}}, "bridge/e2", 35, 60) == Spans{{"bridge/e1", 30, 40}, {"bridge/e2", 40, 60}});
+  CHECK(ClaimCoverage({{"bridge/e1", 30, 40}}, "bridge/e2", 35, 60) ==
+        Spans{{"bridge/e1", 30, 40}, {"bridge/e2", 40, 60}});
 }
 
 TEST_CASE("spans never overlap, no claimed instant is left out and repetition changes nothing", "[coverage]") {

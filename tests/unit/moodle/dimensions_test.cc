@@ -1,13 +1,12 @@
 #include "moodle/domain/dimensions.h"
 
 #include <catch2/catch.hpp>
+#include <fstream>
+#include <sstream>
 
 #include "moodle/api/dimensions_file.h"
 #include "moodle/domain/age.h"
 #include "moodle/domain/local_day.h"
-
-#include <fstream>
-#include <sstream>
 
 namespace compagnon::moodle {
 namespace {
@@ -17,7 +16,9 @@ absl::TimeZone Zone(const std::string& name) {
   REQUIRE(absl::LoadTimeZone(name, &zone));
   return zone;
 }
-int32_t Day(int year, int month, int day) { return static_cast<int32_t>(absl::CivilDay(year, month, day) - absl::CivilDay(1970, 1, 1)); }
+int32_t Day(int year, int month, int day) {
+  return static_cast<int32_t>(absl::CivilDay(year, month, day) - absl::CivilDay(1970, 1, 1));
+}
 int64_t Utc(int year, int month, int day, int hour, int minute = 0) {
   return absl::ToUnixMicros(absl::FromCivil(absl::CivilSecond(year, month, day, hour, minute), absl::UTCTimeZone()));
 }
@@ -40,7 +41,8 @@ TEST_CASE("midnight is the earliest instant of its day, also where clocks jump",
 }
 
 TEST_CASE("every instant of a day lies between its midnights", "[dimensions]") {
-  for (const char* name : {"Europe/Paris", "America/Havana", "Asia/Beirut", "Africa/Dakar", "Pacific/Apia", "Antarctica/Troll"}) {
+  for (const char* name :
+       {"Europe/Paris", "America/Havana", "Asia/Beirut", "Africa/Dakar", "Pacific/Apia", "Antarctica/Troll"}) {
     const absl::TimeZone zone = Zone(name);
     for (int64_t at = Utc(2011, 12, 20, 0); at < Utc(2012, 1, 10, 0); at += 3600 * int64_t{1000000}) {
       const int32_t day = LocalDayOf(at, zone);
@@ -114,7 +116,10 @@ TEST_CASE("the example mapping parses and means what it says", "[dimensions]") {
   INFO(map.status());
   REQUIRE(map.ok());
 
-  DimensionFacts facts = Facts({{"profile:genre", "Femme"}, {"user:country", "ML"}, {"profile:milieu", "Rural"}, {"profile:datenaissance", "946684800"}});
+  DimensionFacts facts = Facts({{"profile:genre", "Femme"},
+                                {"user:country", "ML"},
+                                {"profile:milieu", "Rural"},
+                                {"profile:datenaissance", "946684800"}});
   const DimensionValues values = ValuesOf(map->Of("elsewhere"), facts, absl::UTCTimeZone());
   CHECK(values.sex == "F");
   CHECK(values.country == "ML");
@@ -133,7 +138,8 @@ TEST_CASE("the example mapping parses and means what it says", "[dimensions]") {
 
 TEST_CASE("a band found in a source is kept and comes before the birth date", "[dimensions]") {
   const SiteMapping standard = SiteMapping::Standard();
-  CHECK(ValuesOf(standard, Facts({{"given:age_band", "55<="}, {"given:birth_date", "2000-01-01"}}), absl::UTCTimeZone()).age_band == "55<=");
+  CHECK(ValuesOf(standard, Facts({{"given:age_band", "55<="}, {"given:birth_date", "2000-01-01"}}), absl::UTCTimeZone())
+            .age_band == "55<=");
   CHECK(ValuesOf(standard, Facts({{"given:birth_date", "2000-01-02"}}), absl::UTCTimeZone()).age_band == "25-35");
   CHECK(ValuesOf(standard, Facts({{"given:birth_date", "2001-01-02"}}), absl::UTCTimeZone()).age_band == "18-24");
 }
@@ -179,11 +185,13 @@ group = "x"
 values = { "Femme" = "W" }
 [sites.Bad_Code]
 learner_roles = []
-)", "d.toml");
+)",
+                                   "d.toml");
   REQUIRE_FALSE(map.ok());
   const std::string message(map.status().message());
   INFO(message);
-  for (const char* part : {"d.toml:2:", "d.toml:3:", "d.toml:4:", "Bad_Code", "learner_roles"}) CHECK(message.find(part) != std::string::npos);
+  for (const char* part : {"d.toml:2:", "d.toml:3:", "d.toml:4:", "Bad_Code", "learner_roles"})
+    CHECK(message.find(part) != std::string::npos);
   CHECK(std::count(message.begin(), message.end(), '\n') >= 4);
 }
 

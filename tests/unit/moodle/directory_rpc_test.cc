@@ -14,7 +14,8 @@ namespace {
 
 constexpr int64_t kStart = 1'800'000'000;
 
-// A served directory of one site: course 4 with 30 learners in two cohorts, a tutor of one of them, and one learner in none.
+// A served directory of one site: course 4 with 30 learners in two cohorts, a tutor of one of them, and one learner in
+// none.
 struct Served {
   compagnon::test::StoreBackend backend{store::Dialect::kSqlite};
   MoodleStore store{backend};
@@ -29,22 +30,31 @@ struct Served {
     map->standard.cohorts.push_back({false, "*", "", ""});
     Directory directory({&clock, map});
     const auto page = [&](std::string_view kind, const std::vector<std::string>& rows) {
-      store.Write([&](store::Session& session) { return directory.ApplyExportPage(session, "sn1", kind, 1, 10, rows); });
+      store.Write(
+          [&](store::Session& session) { return directory.ApplyExportPage(session, "sn1", kind, 1, 10, rows); });
     };
     std::vector<std::string> users, enrolments, roles, members;
     for (int i = 0; i < 32; ++i) {
       const std::string user = std::to_string(100 + i);
-      users.push_back(R"({"id":)" + user + R"(,"firstname":"First)" + user + R"(","lastname":"Last","suspended":0,"deleted":0})");
-      enrolments.push_back(R"({"id":)" + std::to_string(900 + i) + R"(,"userid":)" + user + R"(,"courseid":4,"status":0,"timestart":0,"timeend":0,"timecreated":)" +
+      users.push_back(R"({"id":)" + user + R"(,"firstname":"First)" + user +
+                      R"(","lastname":"Last","suspended":0,"deleted":0})");
+      enrolments.push_back(R"({"id":)" + std::to_string(900 + i) + R"(,"userid":)" + user +
+                           R"(,"courseid":4,"status":0,"timestart":0,"timeend":0,"timecreated":)" +
                            std::to_string(kStart) + "}");
-      roles.push_back(R"({"id":1,"roleid":)" + std::string(i == 31 ? "4" : "5") + R"(,"contextlevel":50,"courseid":4,"userid":)" + user + "}");
-      if (i != 30) members.push_back(R"({"id":1,"groupid":)" + std::to_string(i % 2 == 0 ? 70 : 71) + R"(,"courseid":4,"userid":)" + user + "}");
+      roles.push_back(R"({"id":1,"roleid":)" + std::string(i == 31 ? "4" : "5") +
+                      R"(,"contextlevel":50,"courseid":4,"userid":)" + user + "}");
+      if (i != 30)
+        members.push_back(R"({"id":1,"groupid":)" + std::to_string(i % 2 == 0 ? 70 : 71) +
+                          R"(,"courseid":4,"userid":)" + user + "}");
     }
-    page("courses", {R"({"id":4,"shortname":"C4","fullname":"Cours 4","category":0,"startdate":1799971200,"enddate":0,"visible":1})",
-                     R"({"id":5,"shortname":"C5","fullname":"Cours 5","category":0,"startdate":0,"enddate":0,"visible":0})",
-                     R"({"id":6,"shortname":"C6","fullname":"Cours 6","category":0,"startdate":0,"enddate":0,"visible":1})"});
+    page(
+        "courses",
+        {R"({"id":4,"shortname":"C4","fullname":"Cours 4","category":0,"startdate":1799971200,"enddate":0,"visible":1})",
+         R"({"id":5,"shortname":"C5","fullname":"Cours 5","category":0,"startdate":0,"enddate":0,"visible":0})",
+         R"({"id":6,"shortname":"C6","fullname":"Cours 6","category":0,"startdate":0,"enddate":0,"visible":1})"});
     page("users", users);
-    page("groups", {R"({"id":70,"courseid":4,"name":"Groupe A","idnumber":"A"})", R"({"id":71,"courseid":4,"name":"Groupe B","idnumber":"B"})"});
+    page("groups", {R"({"id":70,"courseid":4,"name":"Groupe A","idnumber":"A"})",
+                    R"({"id":71,"courseid":4,"name":"Groupe B","idnumber":"B"})"});
     page("enrolments", enrolments);
     page("role_assignments", roles);
     page("group_members", members);
@@ -60,8 +70,8 @@ struct Served {
   }
 
   template <typename Request, typename Response>
-  grpc::StatusCode Call(grpc::Status (v1::Directory::Stub::*method)(grpc::ClientContext*, const Request&, Response*), const std::string& token,
-                        const Request& request, Response* response) {
+  grpc::StatusCode Call(grpc::Status (v1::Directory::Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                        const std::string& token, const Request& request, Response* response) {
     grpc::ClientContext context;
     rpc::Prepare(context, {absl::Seconds(20), token, ""});
     return (stub.get()->*method)(&context, request, response).error_code();
@@ -103,13 +113,15 @@ TEST_CASE("cohorts count learners, and tutors are named only to who may see iden
   CHECK(blind.cohorts(2).learners() == 15);
   for (const auto& cohort : blind.cohorts()) CHECK(cohort.tutors_size() == 0);
 
-  REQUIRE(served.Call(&v1::Directory::Stub::ListCohorts, served.Reader({"sites/sn1"}, {"moodle.identity.read"}), request, &named) == grpc::StatusCode::OK);
+  REQUIRE(served.Call(&v1::Directory::Stub::ListCohorts, served.Reader({"sites/sn1"}, {"moodle.identity.read"}),
+                      request, &named) == grpc::StatusCode::OK);
   CHECK(named.cohorts(1).tutors_size() == 0);
   REQUIRE(named.cohorts(2).tutors_size() == 1);
   CHECK(named.cohorts(2).tutors(0) == "First131 Last");
   // A service principal asks for nobody: it is told no names.
   v1::ListCohortsResponse service;
-  REQUIRE(served.Call(&v1::Directory::Stub::ListCohorts, served.keys.Service(served.keys.edge, "edge"), request, &service) == grpc::StatusCode::OK);
+  REQUIRE(served.Call(&v1::Directory::Stub::ListCohorts, served.keys.Service(served.keys.edge, "edge"), request,
+                      &service) == grpc::StatusCode::OK);
   for (const auto& cohort : service.cohorts()) CHECK(cohort.tutors_size() == 0);
 }
 
@@ -122,7 +134,8 @@ TEST_CASE("enrolments of a cohort and names behind their pseudonyms", "[director
   who.set_parent(request.parent());
   do {
     v1::ListEnrolmentsResponse page;
-    REQUIRE(served.Call(&v1::Directory::Stub::ListEnrolments, served.Reader({"sites/sn1/courses/4/cohorts/A"}), request, &page) == grpc::StatusCode::OK);
+    REQUIRE(served.Call(&v1::Directory::Stub::ListEnrolments, served.Reader({"sites/sn1/courses/4/cohorts/A"}), request,
+                        &page) == grpc::StatusCode::OK);
     for (const auto& enrolment : page.enrolments()) {
       CHECK(enrolment.cohort() == "A");
       CHECK(enrolment.intervals_size() == 1);
@@ -134,16 +147,19 @@ TEST_CASE("enrolments of a cohort and names behind their pseudonyms", "[director
 
   who.add_persons(12345);
   v1::BatchGetIdentitiesResponse identities;
-  REQUIRE(served.Call(&v1::Directory::Stub::BatchGetIdentities, served.keys.Person({"moodle.identity.read"}, {"sites/sn1"}), who, &identities) ==
-          grpc::StatusCode::OK);
+  REQUIRE(served.Call(&v1::Directory::Stub::BatchGetIdentities,
+                      served.keys.Person({"moodle.identity.read"}, {"sites/sn1"}), who,
+                      &identities) == grpc::StatusCode::OK);
   REQUIRE(identities.identities_size() == 15);
   CHECK(identities.identities(0).person() == who.persons(0));
-  CHECK(identities.identities(0).full_name() == "First" + std::to_string(identities.identities(0).moodle_user()) + " Last");
+  CHECK(identities.identities(0).full_name() ==
+        "First" + std::to_string(identities.identities(0).moodle_user()) + " Last");
 
   // The same persons asked for through the other cohort are nobody there.
   who.set_parent("sites/sn1/courses/4/cohorts/B");
   v1::BatchGetIdentitiesResponse none;
-  REQUIRE(served.Call(&v1::Directory::Stub::BatchGetIdentities, served.keys.Person({"moodle.identity.read"}, {"*"}), who, &none) == grpc::StatusCode::OK);
+  REQUIRE(served.Call(&v1::Directory::Stub::BatchGetIdentities, served.keys.Person({"moodle.identity.read"}, {"*"}),
+                      who, &none) == grpc::StatusCode::OK);
   CHECK(none.identities_size() == 0);
 }
 
@@ -173,8 +189,11 @@ TEST_CASE("every call of the directory needs its permission and its scope", "[di
   using C = grpc::StatusCode;
   CHECK(outcomes("") == std::vector<C>(4, C::UNAUTHENTICATED));
   CHECK(outcomes(served.keys.Person({"analytics.figures.read"}, {"*"})) == std::vector<C>(4, C::PERMISSION_DENIED));
-  CHECK(outcomes(served.keys.Person({right, "moodle.identity.read"}, {"sites/sn10", "sites/ci1", "sites/sn1/courses/44"})) == std::vector<C>(4, C::PERMISSION_DENIED));
-  CHECK(outcomes(served.keys.Person({right}, {"sites/sn1/courses/4"})) == std::vector<C>{C::PERMISSION_DENIED, C::OK, C::OK, C::PERMISSION_DENIED});
+  CHECK(outcomes(
+            served.keys.Person({right, "moodle.identity.read"}, {"sites/sn10", "sites/ci1", "sites/sn1/courses/44"})) ==
+        std::vector<C>(4, C::PERMISSION_DENIED));
+  CHECK(outcomes(served.keys.Person({right}, {"sites/sn1/courses/4"})) ==
+        std::vector<C>{C::PERMISSION_DENIED, C::OK, C::OK, C::PERMISSION_DENIED});
   CHECK(outcomes(served.keys.Service(served.keys.analytics, "analytics")) == std::vector<C>(4, C::PERMISSION_DENIED));
 }
 
@@ -215,8 +234,9 @@ TEST_CASE("a resource path has one spelling", "[directory]") {
   CHECK(ParseResourcePath("sites/sn1")->course == 0);
   CHECK(ParseResourcePath("sites/sn1/courses/4")->course == 4);
   CHECK(ParseResourcePath("sites/sn1/courses/4/cohorts/A")->cohort == "A");
-  for (const char* bad : {"", "/", "sites", "sites/a/b", "sites/a/courses", "sites/a/courses/04", "sites/a/courses/+4", "sites/a/courses/4x", "sites/a/courses/0",
-                          "sites/a/courses/4/", "sites/a/courses/4/cohorts", "sites/a/courses/4/cohorts/", "sites/a/courses/4/cohorts/A/B", "sites//courses/4",
+  for (const char* bad : {"", "/", "sites", "sites/a/b", "sites/a/courses", "sites/a/courses/04", "sites/a/courses/+4",
+                          "sites/a/courses/4x", "sites/a/courses/0", "sites/a/courses/4/", "sites/a/courses/4/cohorts",
+                          "sites/a/courses/4/cohorts/", "sites/a/courses/4/cohorts/A/B", "sites//courses/4",
                           "sites/a/courses/99999999999999999999"}) {
     INFO(bad);
     CHECK_FALSE(ParseResourcePath(bad).has_value());

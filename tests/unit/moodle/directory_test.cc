@@ -1,7 +1,6 @@
 #include "moodle/store/directory.h"
 
 #include <catch2/catch.hpp>
-
 #include <random>
 
 #include "moodle/api/dimensions_file.h"
@@ -15,7 +14,8 @@ namespace {
 
 constexpr int64_t kBase = 1'800'000'000;  // 2027-01-15 08:00 UTC
 
-MoodleEvent Event(int64_t seq, const std::string& name, int64_t seconds, int64_t related, int64_t course, int64_t object = 0) {
+MoodleEvent Event(int64_t seq, const std::string& name, int64_t seconds, int64_t related, int64_t course,
+                  int64_t object = 0) {
   MoodleEvent event;
   event.seq = seq;
   event.name = "\\core\\event\\" + name;
@@ -33,9 +33,11 @@ MoodleEvent With(MoodleEvent event, const std::string& state) {
   return event;
 }
 
-std::string EnrolState(int64_t id, int64_t user, int64_t course, int status, int64_t start, int64_t end, int64_t created) {
-  return "{\"id\":" + std::to_string(id) + ",\"userid\":" + std::to_string(user) + ",\"courseid\":" + std::to_string(course) +
-         ",\"status\":" + std::to_string(status) + ",\"timestart\":" + std::to_string(start) + ",\"timeend\":" + std::to_string(end) +
+std::string EnrolState(int64_t id, int64_t user, int64_t course, int status, int64_t start, int64_t end,
+                       int64_t created) {
+  return "{\"id\":" + std::to_string(id) + ",\"userid\":" + std::to_string(user) +
+         ",\"courseid\":" + std::to_string(course) + ",\"status\":" + std::to_string(status) +
+         ",\"timestart\":" + std::to_string(start) + ",\"timeend\":" + std::to_string(end) +
          ",\"timecreated\":" + std::to_string(created) + ",\"timemodified\":" + std::to_string(created) + "}";
 }
 
@@ -54,10 +56,12 @@ struct World {
     store.Write([&](store::Session& session) { return directory->ApplyEvents(session, "sn1", events, from_log); });
   }
   void Page(std::string_view kind, int64_t pass, int64_t as_of, const std::vector<std::string>& rows) {
-    store.Write([&](store::Session& session) { return directory->ApplyExportPage(session, "sn1", kind, pass, as_of, rows); });
+    store.Write(
+        [&](store::Session& session) { return directory->ApplyExportPage(session, "sn1", kind, pass, as_of, rows); });
   }
   absl::Status Sweep(std::string_view kind, int64_t pass) {
-    return store.database().Write([&](store::Session& session) { return directory->SweepPass(session, "sn1", kind, pass); });
+    return store.database().Write(
+        [&](store::Session& session) { return directory->SweepPass(session, "sn1", kind, pass); });
   }
   test::ManualClock clock{absl::FromUnixSeconds(kBase + 90 * 86400)};
   MoodleStore store;
@@ -68,7 +72,8 @@ int64_t At(int64_t seconds) { return (kBase + seconds) * kSecondUs; }
 
 STORE_CONTRACT("an enrolment from a log is published with its course and nothing more when told again", "[directory]") {
   World world(backend);
-  const std::vector<MoodleEvent> events = {Event(1, "user_enrolment_created", 0, 11, 4, 901), Event(2, "course_viewed", 5, 0, 4)};
+  const std::vector<MoodleEvent> events = {Event(1, "user_enrolment_created", 0, 11, 4, 901),
+                                           Event(2, "course_viewed", 5, 0, 4)};
   world.Apply(events);
   const auto published = world.store.Published();
   REQUIRE(published.size() == 2);
@@ -101,11 +106,13 @@ STORE_CONTRACT("batches of any size and order end in the same states", "[directo
   for (int i = 1; i <= 200; ++i) {
     const int64_t user = 11 + static_cast<int64_t>(random() % 6);
     const int64_t course = 4 + static_cast<int64_t>(random() % 2);
-    const char* const names[] = {"user_enrolment_created", "user_enrolment_deleted", "user_deleted", "role_assigned", "role_unassigned"};
+    const char* const names[] = {"user_enrolment_created", "user_enrolment_deleted", "user_deleted", "role_assigned",
+                                 "role_unassigned"};
     const char* name = names[random() % 20 == 0 ? 2 : random() % 5];
     if (std::string(name) == "user_deleted" && random() % 10 != 0) name = "user_enrolment_created";
     events.push_back(Event(i, name, i * 7000, user, std::string(name) == "user_deleted" ? 0 : course,
-                           std::string(name).starts_with("role") ? 4 + static_cast<int64_t>(random() % 3) : 900 + static_cast<int64_t>(random() % 12)));
+                           std::string(name).starts_with("role") ? 4 + static_cast<int64_t>(random() % 3)
+                                                                 : 900 + static_cast<int64_t>(random() % 12)));
     if (std::string(name) == "user_deleted") events.back().object_id = user;
   }
   World world(backend);
@@ -116,7 +123,8 @@ STORE_CONTRACT("batches of any size and order end in the same states", "[directo
   for (size_t from = 0; from < shuffled.size(); from += 13) {
     const std::vector<MoodleEvent> some(shuffled.begin() + static_cast<long>(from),
                                         shuffled.begin() + static_cast<long>(std::min(from + 13, shuffled.size())));
-    world.store.Write([&](store::Session& session) { return world.directory->ApplyEvents(session, "other", some, true); });
+    world.store.Write(
+        [&](store::Session& session) { return world.directory->ApplyEvents(session, "other", some, true); });
   }
   const auto straight = world.store.States("sn1");
   const auto mixed = world.store.States("other");
@@ -137,7 +145,8 @@ STORE_CONTRACT("once a source tells of roles only who held a learner's role is a
   world.Apply({Event(1, "user_enrolment_created", 0, 11, 4, 901), Event(2, "user_enrolment_created", 0, 12, 4, 902),
                Event(3, "user_enrolment_created", 0, 13, 4, 903)});
   for (const auto& [key, state] : world.store.States()) CHECK(state.learner());
-  world.Apply({Event(4, "role_assigned", 5, 11, 4, 5), Event(5, "role_assigned", 5, 12, 4, 4), Event(6, "role_unassigned", 9, 11, 4, 5)});
+  world.Apply({Event(4, "role_assigned", 5, 11, 4, 5), Event(5, "role_assigned", 5, 12, 4, 4),
+               Event(6, "role_unassigned", 9, 11, 4, 5)});
   const auto states = world.store.States();
   CHECK(states.at({11, 4}).learner());
   CHECK_FALSE(states.at({12, 4}).learner());
@@ -148,17 +157,21 @@ STORE_CONTRACT("the option map decides which role makes a learner, for all that 
   World world(backend);
   world.Apply({Event(1, "user_enrolment_created", 0, 11, 4, 901), Event(2, "role_assigned", 0, 11, 4, 9)});
   CHECK_FALSE(world.store.States().at({11, 4}).learner());
-  world.store.Write([&](store::Session& session) { return world.directory->GiveRoles(session, "sn1", {{"9", CourseRole::kLearner}}); });
+  world.store.Write([&](store::Session& session) {
+    return world.directory->GiveRoles(session, "sn1", {{"9", CourseRole::kLearner}});
+  });
   CHECK(world.store.States().at({11, 4}).learner());
 }
 
 STORE_CONTRACT("the bridge's states give dates and status", "[directory]") {
   World world(backend);
   const int64_t s = kBase;
-  world.Apply({With(Event(1, "user_enrolment_created", 0, 11, 4, 901), EnrolState(901, 11, 4, 0, s + 1000, s + 900000, s)),
-               With(Event(2, "user_enrolment_updated", 200000, 11, 4, 901), EnrolState(901, 11, 4, 1, s + 1000, s + 900000, s)),
-               With(Event(3, "user_enrolment_updated", 400000, 11, 4, 901), EnrolState(901, 11, 4, 0, s + 1000, s + 800000, s))},
-              false);
+  world.Apply(
+      {With(Event(1, "user_enrolment_created", 0, 11, 4, 901), EnrolState(901, 11, 4, 0, s + 1000, s + 900000, s)),
+       With(Event(2, "user_enrolment_updated", 200000, 11, 4, 901), EnrolState(901, 11, 4, 1, s + 1000, s + 900000, s)),
+       With(Event(3, "user_enrolment_updated", 400000, 11, 4, 901),
+            EnrolState(901, 11, 4, 0, s + 1000, s + 800000, s))},
+      false);
   const auto state = world.store.States().at({11, 4});
   REQUIRE(state.intervals_size() == 2);
   CHECK(state.intervals(0).from_us() == At(1000));
@@ -169,7 +182,9 @@ STORE_CONTRACT("the bridge's states give dates and status", "[directory]") {
 
 STORE_CONTRACT("a deletion whose row comes with it tells the whole enrolment", "[directory]") {
   World world(backend);
-  world.Apply({With(Event(9, "user_enrolment_deleted", 500000, 11, 4, 901), EnrolState(901, 11, 4, 0, 0, 0, kBase - 86400 * 30))}, false);
+  world.Apply({With(Event(9, "user_enrolment_deleted", 500000, 11, 4, 901),
+                    EnrolState(901, 11, 4, 0, 0, 0, kBase - 86400 * 30))},
+              false);
   const auto state = world.store.States().at({11, 4});
   REQUIRE(state.intervals_size() == 1);
   CHECK(state.intervals(0).from_us() == At(-86400 * 30));
@@ -187,7 +202,8 @@ STORE_CONTRACT("a deletion that a log alone tells is an anomaly", "[directory]")
 STORE_CONTRACT("a suspended account closes what is open", "[directory]") {
   World world(backend);
   world.Apply({With(Event(1, "user_enrolment_created", 0, 11, 4, 901), EnrolState(901, 11, 4, 0, 0, 0, kBase)),
-               With(Event(2, "user_updated", 300000, 11, 0, 11), R"({"id":11,"firstname":"A","lastname":"B","suspended":1,"timecreated":5})")},
+               With(Event(2, "user_updated", 300000, 11, 0, 11),
+                    R"({"id":11,"firstname":"A","lastname":"B","suspended":1,"timecreated":5})")},
               false);
   const auto state = world.store.States().at({11, 4});
   REQUIRE(state.intervals_size() == 1);
@@ -215,12 +231,15 @@ group = "Groupe *"
 STORE_CONTRACT("dimension values come from the fields the site names, as of the enrolment's start", "[directory]") {
   World world(backend, kMapping);
   // Born on 2002-01-15: 24 on 14 January 2027, 25 on the 15th, the day the course begins in Dakar.
-  world.Apply({With(Event(1, "user_created", -9000, 11, 0, 11),
-                    R"({"id":11,"firstname":"A","lastname":"B","country":"SN","suspended":0,"timecreated":5,"profile":{"genre":"Femme","naissance":"2002-01-15","secret":"x"}})"),
-               With(Event(2, "course_created", -8000, 0, 4, 4),
-                    R"({"id":4,"shortname":"C","fullname":"Course","category":7,"startdate":1799971200,"enddate":0,"visible":1,"customfields":{}})"),
-               With(Event(3, "user_enrolment_created", -86400, 11, 4, 901), EnrolState(901, 11, 4, 0, 0, 0, kBase - 86400))},
-              false);
+  world.Apply(
+      {With(
+           Event(1, "user_created", -9000, 11, 0, 11),
+           R"({"id":11,"firstname":"A","lastname":"B","country":"SN","suspended":0,"timecreated":5,"profile":{"genre":"Femme","naissance":"2002-01-15","secret":"x"}})"),
+       With(
+           Event(2, "course_created", -8000, 0, 4, 4),
+           R"({"id":4,"shortname":"C","fullname":"Course","category":7,"startdate":1799971200,"enddate":0,"visible":1,"customfields":{}})"),
+       With(Event(3, "user_enrolment_created", -86400, 11, 4, 901), EnrolState(901, 11, 4, 0, 0, 0, kBase - 86400))},
+      false);
   auto state = world.store.States().at({11, 4});
   CHECK(state.sex() == "F");
   CHECK(state.age_band() == "25-35");
@@ -228,32 +247,40 @@ STORE_CONTRACT("dimension values come from the fields the site names, as of the 
   CHECK(world.store.Number("SELECT count(*) FROM directory_person_value WHERE value = 'x'") == 0);
 
   // The course is put two days earlier: the person was 24 then.
-  world.Apply({With(Event(4, "course_updated", 100, 0, 4, 4),
-                    R"({"id":4,"shortname":"C","fullname":"Course","category":7,"startdate":1799798400,"enddate":0,"visible":1,"customfields":{"pays":"ML"}})")},
-              false);
+  world.Apply(
+      {With(
+          Event(4, "course_updated", 100, 0, 4, 4),
+          R"({"id":4,"shortname":"C","fullname":"Course","category":7,"startdate":1799798400,"enddate":0,"visible":1,"customfields":{"pays":"ML"}})")},
+      false);
   state = world.store.States().at({11, 4});
   CHECK(state.age_band() == "18-24");
   CHECK(state.country() == "ML");
 
   // A value that changes after the start does not change what was valid then.
-  world.Apply({With(Event(5, "user_updated", 900000, 11, 0, 11),
-                    R"({"id":11,"firstname":"A","lastname":"B","country":"SN","suspended":0,"timecreated":5,"profile":{"genre":"Homme","naissance":"2002-01-15"}})")},
-              false);
+  world.Apply(
+      {With(
+          Event(5, "user_updated", 900000, 11, 0, 11),
+          R"({"id":11,"firstname":"A","lastname":"B","country":"SN","suspended":0,"timecreated":5,"profile":{"genre":"Homme","naissance":"2002-01-15"}})")},
+      false);
   CHECK(world.store.States().at({11, 4}).sex() == "F");
 }
 
 STORE_CONTRACT("a group makes the cohort, and a category the area", "[directory]") {
   World world(backend, kMapping);
-  world.Apply({With(Event(1, "course_category_created", 0, 0, 0, 7), R"({"id":7,"name":"Rural 2027","parent":0})"),
-               With(Event(2, "course_created", 1, 0, 4, 4), R"({"id":4,"shortname":"C","fullname":"Course","category":7,"startdate":0,"enddate":0,"visible":1})"),
-               With(Event(3, "group_created", 2, 0, 4, 70), R"({"id":70,"courseid":4,"name":"Groupe B","idnumber":""})"),
-               With(Event(4, "user_enrolment_created", 3, 11, 4, 901), EnrolState(901, 11, 4, 0, 0, 0, kBase)),
-               Event(5, "group_member_added", 4, 11, 4, 70)},
-              false);
+  world.Apply(
+      {With(Event(1, "course_category_created", 0, 0, 0, 7), R"({"id":7,"name":"Rural 2027","parent":0})"),
+       With(Event(2, "course_created", 1, 0, 4, 4),
+            R"({"id":4,"shortname":"C","fullname":"Course","category":7,"startdate":0,"enddate":0,"visible":1})"),
+       With(Event(3, "group_created", 2, 0, 4, 70), R"({"id":70,"courseid":4,"name":"Groupe B","idnumber":""})"),
+       With(Event(4, "user_enrolment_created", 3, 11, 4, 901), EnrolState(901, 11, 4, 0, 0, 0, kBase)),
+       Event(5, "group_member_added", 4, 11, 4, 70)},
+      false);
   auto state = world.store.States().at({11, 4});
   CHECK(state.cohort() == "Groupe-B");
   CHECK(state.area() == "rural");
-  world.Apply({With(Event(6, "group_updated", 9, 0, 4, 70), R"({"id":70,"courseid":4,"name":"Groupe C","idnumber":""})")}, false);
+  world.Apply(
+      {With(Event(6, "group_updated", 9, 0, 4, 70), R"({"id":70,"courseid":4,"name":"Groupe C","idnumber":""})")},
+      false);
   CHECK(world.store.States().at({11, 4}).cohort() == "Groupe-C");
   world.Apply({Event(7, "group_member_removed", 20, 11, 4, 70), Event(5, "group_member_added", 4, 11, 4, 70)}, false);
   CHECK(world.store.States().at({11, 4}).cohort() == "");
@@ -295,24 +322,32 @@ STORE_CONTRACT("what a complete pass does not show is closed, and a mass of it i
 STORE_CONTRACT("a pass spares what an event made after its moment", "[directory]") {
   World world(backend);
   world.Page("enrolments", 1, 10, {EnrolState(1, 100, 4, 0, 0, 0, kBase)});
-  world.Apply({With(Event(15, "user_enrolment_created", 0, 11, 4, 901), EnrolState(901, 11, 4, 0, 0, 0, kBase))}, false);
+  world.Apply({With(Event(15, "user_enrolment_created", 0, 11, 4, 901), EnrolState(901, 11, 4, 0, 0, 0, kBase))},
+              false);
   Fine(world.Sweep("enrolments", 1));
   CHECK(world.store.States().at({11, 4}).intervals(0).to_us() == kNever);
 }
 
 STORE_CONTRACT("an export alone fills the directory with everything its figures need", "[directory]") {
   World world(backend, kMapping);
-  world.Page("roles", 1, 10, {R"({"id":8,"shortname":"student","name":"x","archetype":"student"})", R"({"id":9,"shortname":"teacher","name":"","archetype":"teacher"})"});
+  world.Page("roles", 1, 10,
+             {R"({"id":8,"shortname":"student","name":"x","archetype":"student"})",
+              R"({"id":9,"shortname":"teacher","name":"","archetype":"teacher"})"});
   world.Page("categories", 1, 10, {R"({"id":3,"name":"D-CLIC","parent":0})", R"({"id":7,"name":"Rural","parent":3})"});
-  world.Page("courses", 1, 10, {R"({"id":1,"category":0,"shortname":"front","fullname":"Front page","visible":1})",
-                               R"({"id":4,"category":7,"shortname":"C","fullname":"Cours","startdate":1799971200,"enddate":1809907200,"visible":1})"});
-  world.Page("users", 1, 10, {R"({"id":11,"firstname":"Awa","lastname":"Ndiaye","country":"SN","suspended":0,"deleted":0,"profile":{"genre":"Femme","naissance":"1990-06-01"}})",
-                             R"({"id":12,"firstname":"Tom","lastname":"Tuteur","country":"FR","suspended":0,"deleted":0,"profile":{}})"});
+  world.Page(
+      "courses", 1, 10,
+      {R"({"id":1,"category":0,"shortname":"front","fullname":"Front page","visible":1})",
+       R"({"id":4,"category":7,"shortname":"C","fullname":"Cours","startdate":1799971200,"enddate":1809907200,"visible":1})"});
+  world.Page(
+      "users", 1, 10,
+      {R"({"id":11,"firstname":"Awa","lastname":"Ndiaye","country":"SN","suspended":0,"deleted":0,"profile":{"genre":"Femme","naissance":"1990-06-01"}})",
+       R"({"id":12,"firstname":"Tom","lastname":"Tuteur","country":"FR","suspended":0,"deleted":0,"profile":{}})"});
   world.Page("groups", 1, 10, {R"({"id":70,"courseid":4,"name":"Groupe B","idnumber":"gb"})"});
   world.Page("group_members", 1, 10, {R"({"id":1,"groupid":70,"courseid":4,"userid":11})"});
   world.Page("enrolments", 1, 10, {EnrolState(901, 11, 4, 0, 0, 0, kBase), EnrolState(902, 12, 4, 0, 0, 0, kBase)});
-  world.Page("role_assignments", 1, 10, {R"({"id":1,"roleid":8,"contextlevel":50,"contextinstanceid":4,"courseid":4,"userid":11})",
-                                        R"({"id":2,"roleid":9,"contextlevel":50,"contextinstanceid":4,"courseid":4,"userid":12})"});
+  world.Page("role_assignments", 1, 10,
+             {R"({"id":1,"roleid":8,"contextlevel":50,"contextinstanceid":4,"courseid":4,"userid":11})",
+              R"({"id":2,"roleid":9,"contextlevel":50,"contextinstanceid":4,"courseid":4,"userid":12})"});
   const auto states = world.store.States();
   const auto& awa = states.at({11, 4});
   CHECK(awa.learner());
@@ -384,7 +419,8 @@ STORE_CONTRACT("two sites keep apart", "[directory]") {
 
 STORE_CONTRACT("a new epoch's small numbers are not held back by the old one's", "[directory]") {
   World world(backend);
-  world.Apply({With(Event(5000, "user_enrolment_created", 0, 11, 4, 901), EnrolState(901, 11, 4, 0, 0, 0, kBase))}, false);
+  world.Apply({With(Event(5000, "user_enrolment_created", 0, 11, 4, 901), EnrolState(901, 11, 4, 0, 0, 0, kBase))},
+              false);
   world.store.Write([&](store::Session& session) { return world.directory->StartEpoch(session, "sn1"); });
   world.Page("enrolments", 9, 3, {EnrolState(901, 11, 4, 0, 0, kBase + 700000, kBase)});
   CHECK(world.store.States().at({11, 4}).intervals(0).to_us() == At(700000));
@@ -392,7 +428,8 @@ STORE_CONTRACT("a new epoch's small numbers are not held back by the old one's",
 
 STORE_CONTRACT("a deleted account keeps no name", "[directory]") {
   World world(backend);
-  world.Apply({With(Event(1, "user_created", 0, 11, 0, 11), R"({"id":11,"firstname":"Awa","lastname":"Ndiaye","timecreated":5})"),
+  world.Apply({With(Event(1, "user_created", 0, 11, 0, 11),
+                    R"({"id":11,"firstname":"Awa","lastname":"Ndiaye","timecreated":5})"),
                Event(2, "user_deleted", 9, 11, 0, 11)},
               false);
   CHECK(world.store.Number("SELECT count(*) FROM directory_person WHERE first_name <> '' OR last_name <> ''") == 0);

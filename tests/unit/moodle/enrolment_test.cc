@@ -1,7 +1,6 @@
 #include "moodle/domain/enrolment.h"
 
 #include <catch2/catch.hpp>
-
 #include <random>
 
 namespace compagnon::moodle {
@@ -10,13 +9,17 @@ namespace {
 constexpr int64_t kMinute = 60 * kSecondUs;
 constexpr int64_t kHour = 60 * kMinute;
 
-MethodRow Row(std::vector<Change> changes, int64_t start = 0, int64_t end = 0) { return {start, end, std::move(changes)}; }
+MethodRow Row(std::vector<Change> changes, int64_t start = 0, int64_t end = 0) {
+  return {start, end, std::move(changes)};
+}
 Change Created(int64_t at, int64_t order = 1) { return {at, order, ChangeKind::kCreated}; }
 Change Deleted(int64_t at, int64_t order = 2) { return {at, order, ChangeKind::kDeleted}; }
 Change Suspended(int64_t at, int64_t order = 2) { return {at, order, ChangeKind::kSuspended}; }
 Change Activated(int64_t at, int64_t order = 3) { return {at, order, ChangeKind::kActivated}; }
 
-std::vector<Interval> Merge(std::vector<MethodRow> rows, std::vector<Change> account = {}) { return MergeEnrolment(rows, account).intervals; }
+std::vector<Interval> Merge(std::vector<MethodRow> rows, std::vector<Change> account = {}) {
+  return MergeEnrolment(rows, account).intervals;
+}
 
 TEST_CASE("an enrolment begins at its creation when it has no start date", "[enrolment]") {
   CHECK(Merge({Row({Created(5 * kHour)})}) == std::vector<Interval>{{5 * kHour, kNever}});
@@ -29,30 +32,37 @@ TEST_CASE("a start date holds though the row was made later or earlier", "[enrol
 
 TEST_CASE("an end date closes even when nobody deletes the row", "[enrolment]") {
   CHECK(Merge({Row({Created(kHour)}, 0, 100 * kHour)}) == std::vector<Interval>{{kHour, 100 * kHour}});
-  CHECK(Merge({Row({Created(kHour), Deleted(50 * kHour)}, 0, 100 * kHour)}) == std::vector<Interval>{{kHour, 50 * kHour}});
+  CHECK(Merge({Row({Created(kHour), Deleted(50 * kHour)}, 0, 100 * kHour)}) ==
+        std::vector<Interval>{{kHour, 50 * kHour}});
 }
 
 TEST_CASE("a break of less than 24 h is closed and one of exactly 24 h is not", "[enrolment]") {
   const int64_t end = 100 * kHour;
-  CHECK(Merge({Row({Created(0), Deleted(end)}), Row({Created(end + kDayUs - 1)})}) == std::vector<Interval>{{0, kNever}});
-  CHECK(Merge({Row({Created(0), Deleted(end)}), Row({Created(end + kDayUs)})}) == std::vector<Interval>{{0, end}, {end + kDayUs, kNever}});
+  CHECK(Merge({Row({Created(0), Deleted(end)}), Row({Created(end + kDayUs - 1)})}) ==
+        std::vector<Interval>{{0, kNever}});
+  CHECK(Merge({Row({Created(0), Deleted(end)}), Row({Created(end + kDayUs)})}) ==
+        std::vector<Interval>{{0, end}, {end + kDayUs, kNever}});
 }
 
 TEST_CASE("two methods overlap into one interval", "[enrolment]") {
-  CHECK(Merge({Row({Created(0), Deleted(50 * kHour)}), Row({Created(20 * kHour), Deleted(90 * kHour)})}) == std::vector<Interval>{{0, 90 * kHour}});
+  CHECK(Merge({Row({Created(0), Deleted(50 * kHour)}), Row({Created(20 * kHour), Deleted(90 * kHour)})}) ==
+        std::vector<Interval>{{0, 90 * kHour}});
 }
 
 TEST_CASE("a suspension closes and an activation opens again", "[enrolment]") {
-  CHECK(Merge({Row({Created(0), Suspended(50 * kHour), Activated(100 * kHour)})}) == std::vector<Interval>{{0, 50 * kHour}, {100 * kHour, kNever}});
+  CHECK(Merge({Row({Created(0), Suspended(50 * kHour), Activated(100 * kHour)})}) ==
+        std::vector<Interval>{{0, 50 * kHour}, {100 * kHour, kNever}});
 }
 
 TEST_CASE("a row created suspended is no enrolment until it is activated", "[enrolment]") {
   CHECK(Merge({Row({Created(0), Suspended(0, 1)})}).empty());
-  CHECK(Merge({Row({Created(0), Suspended(0, 1), Activated(9 * kHour)})}) == std::vector<Interval>{{9 * kHour, kNever}});
+  CHECK(Merge({Row({Created(0), Suspended(0, 1), Activated(9 * kHour)})}) ==
+        std::vector<Interval>{{9 * kHour, kNever}});
 }
 
 TEST_CASE("a suspended account has no enrolment meanwhile and a deleted one none after", "[enrolment]") {
-  CHECK(Merge({Row({Created(0)})}, {Suspended(50 * kHour), Activated(100 * kHour)}) == std::vector<Interval>{{0, 50 * kHour}, {100 * kHour, kNever}});
+  CHECK(Merge({Row({Created(0)})}, {Suspended(50 * kHour), Activated(100 * kHour)}) ==
+        std::vector<Interval>{{0, 50 * kHour}, {100 * kHour, kNever}});
   CHECK(Merge({Row({Created(0)})}, {Deleted(70 * kHour)}) == std::vector<Interval>{{0, 70 * kHour}});
 }
 
@@ -80,8 +90,8 @@ TEST_CASE("a row created and deleted in one instant is no enrolment and closes n
   CHECK(Merge({Row({Created(kHour, 1), Deleted(kHour, 2)})}).empty());
   // The empty one lies in a break of 30 h: it does not make two breaks of less than 24 h of it.
   const int64_t end = 10 * kHour;
-  CHECK(Merge({Row({Created(0), Deleted(end)}), Row({Created(end + 15 * kHour, 1), Deleted(end + 15 * kHour, 2)}), Row({Created(end + 30 * kHour)})}) ==
-        std::vector<Interval>{{0, end}, {end + 30 * kHour, kNever}});
+  CHECK(Merge({Row({Created(0), Deleted(end)}), Row({Created(end + 15 * kHour, 1), Deleted(end + 15 * kHour, 2)}),
+               Row({Created(end + 30 * kHour)})}) == std::vector<Interval>{{0, end}, {end + 30 * kHour, kNever}});
 }
 
 TEST_CASE("neither the order nor a repetition of changes matters", "[enrolment]") {
@@ -101,7 +111,8 @@ TEST_CASE("neither the order nor a repetition of changes matters", "[enrolment]"
   }
 }
 
-// The same definition on a grid of minutes: for each minute, walk the changes up to it and ask whether some row is open.
+// The same definition on a grid of minutes: for each minute, walk the changes up to it and ask whether some row is
+// open.
 std::vector<Interval> ByGrid(const std::vector<MethodRow>& rows, const std::vector<Change>& account, int minutes) {
   std::vector<bool> open(minutes, false);
   for (int minute = 0; minute < minutes; ++minute) {
@@ -112,7 +123,8 @@ std::vector<Interval> ByGrid(const std::vector<MethodRow>& rows, const std::vect
       // The last change of the account up to now decides.
       bool last = true;
       for (const Change& other : account) {
-        if (other.at_us <= at && std::tie(other.at_us, other.order) > std::tie(change.at_us, change.order)) last = false;
+        if (other.at_us <= at && std::tie(other.at_us, other.order) > std::tie(change.at_us, change.order))
+          last = false;
       }
       if (last) suspended_account = change.kind == ChangeKind::kSuspended;
     }
@@ -134,10 +146,12 @@ std::vector<Interval> ByGrid(const std::vector<MethodRow>& rows, const std::vect
           }
         }
         for (const Change& change : account) {
-          if (change.order == order && change.at_us <= at && change.kind == ChangeKind::kDeleted) exists = active = false;
+          if (change.order == order && change.at_us <= at && change.kind == ChangeKind::kDeleted)
+            exists = active = false;
         }
       }
-      if (active && at >= from && (row.time_end_us == 0 || at < row.time_end_us) && !suspended_account) open[minute] = true;
+      if (active && at >= from && (row.time_end_us == 0 || at < row.time_end_us) && !suspended_account)
+        open[minute] = true;
     }
   }
   // Gaps of less than a day are filled afterwards.
@@ -170,13 +184,16 @@ TEST_CASE("merged intervals equal those of a grid of minutes", "[enrolment]") {
       if (random() % 6 == 0) {
         account.push_back({minute * kMinute, order, static_cast<ChangeKind>(2 + random() % 3)});
       } else {
-        rows[random() % rows.size()].changes.push_back({minute * kMinute, order, static_cast<ChangeKind>(1 + random() % 4)});
+        rows[random() % rows.size()].changes.push_back(
+            {minute * kMinute, order, static_cast<ChangeKind>(1 + random() % 4)});
       }
     }
     for (MethodRow& row : rows) {
       if (random() % 3 == 0) row.time_end_us = static_cast<int64_t>(random() % kMinutes) * kMinute;
-      // A start before the creation is seen by looking back, which a walk through time cannot: the grid takes later ones only.
-      if (random() % 3 == 0 && !row.changes.empty()) row.time_start_us = row.changes.back().at_us + static_cast<int64_t>(random() % 600) * kMinute;
+      // A start before the creation is seen by looking back, which a walk through time cannot: the grid takes later
+      // ones only.
+      if (random() % 3 == 0 && !row.changes.empty())
+        row.time_start_us = row.changes.back().at_us + static_cast<int64_t>(random() % 600) * kMinute;
     }
     std::vector<Interval> merged = MergeEnrolment(rows, account).intervals;
     for (Interval& interval : merged) interval.to_us = std::min(interval.to_us, kMinutes * kMinute);

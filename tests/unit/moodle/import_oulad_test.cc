@@ -1,5 +1,4 @@
 #include <catch2/catch.hpp>
-
 #include <set>
 
 #include "moodle/import/line_file.h"
@@ -43,8 +42,10 @@ Cells FromStates(MoodleStore& store, const std::string& site) {
       open = open || (interval.from_us() <= watermark && watermark < interval.to_us());
     }
     const auto known = [](const std::string& value) { return value.empty() ? std::string("inconnu") : value; };
-    const std::string sex = known(state.sex()), age = known(state.age_band()), country = known(state.country()), all = "*";
-    for (const auto& cut : std::set<std::vector<std::string>>{{all, all, all}, {sex, all, all}, {all, age, all}, {all, all, country}, {sex, age, country}}) {
+    const std::string sex = known(state.sex()), age = known(state.age_band()), country = known(state.country()),
+                      all = "*";
+    for (const auto& cut : std::set<std::vector<std::string>>{
+             {all, all, all}, {sex, all, all}, {all, age, all}, {all, all, country}, {sex, age, country}}) {
       for (const std::string& indicator : {std::string("2"), std::string("2open")}) {
         if (indicator == "2" ? meets : open) ++cells[{indicator, std::to_string(key.second), cut[0], cut[1], cut[2]}];
       }
@@ -53,7 +54,8 @@ Cells FromStates(MoodleStore& store, const std::string& site) {
   return cells;
 }
 
-TEST_CASE("the Open University log imports whole, its enrolments are the oracle's, and a second import adds nothing", "[shared][import]") {
+TEST_CASE("the Open University log imports whole, its enrolments are the oracle's, and a second import adds nothing",
+          "[shared][import]") {
   compagnon::test::StoreBackend backend(store::Dialect::kSqlite);
   MoodleStore store(backend, "");
   Config config;
@@ -67,7 +69,7 @@ TEST_CASE("the Open University log imports whole, its enrolments are the oracle'
   import.courses = (log / "courses.csv").string();
   import.assessments = (log / "assessments.csv").string();
   import.time_zone = "Europe/London";
-  import.map = {{"region", "country"}};
+  import.map = {{ "region", "country" }};
   Fine(ImportLogFile(cli, import));
   INFO(out.str());
   CHECK(store.Number("SELECT count(*) FROM outbox WHERE event_id LIKE 'log/log/%'") == 967846);

@@ -1,13 +1,11 @@
-#include "moodle/import/import_log.h"
-
-#include <catch2/catch.hpp>
-
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <catch2/catch.hpp>
 #include <csignal>
 #include <functional>
 
+#include "moodle/import/import_log.h"
 #include "moodle/store/coverage.h"
 #include "moodle/store/import_progress.h"
 #include "unit/moodle/manual_clock.h"
@@ -18,19 +16,23 @@ namespace {
 
 constexpr int64_t kStart = 1'800'000'000;
 
-std::string Row(int64_t id, const std::string& event, int64_t seconds, int64_t user, int64_t related, int64_t object = 0, int anonymous = 0) {
+std::string Row(int64_t id, const std::string& event, int64_t seconds, int64_t user, int64_t related,
+                int64_t object = 0, int anonymous = 0) {
   return "{\"id\":" + std::to_string(id) + R"(,"eventname":"\\core\\event\\)" + event +
          R"(","component":"core","action":"x","target":"y","objecttable":null,"objectid":)" + std::to_string(object) +
-         R"(,"crud":"r","edulevel":2,"contextid":2,"contextlevel":50,"contextinstanceid":4,"userid":)" + std::to_string(user) +
-         R"(,"courseid":4,"relateduserid":)" + std::to_string(related) + ",\"anonymous\":" + std::to_string(anonymous) +
-         R"(,"other":"null","timecreated":)" + std::to_string(kStart + seconds) + R"(,"origin":"web","ip":"10.1.2.3","realuserid":null})" + "\n";
+         R"(,"crud":"r","edulevel":2,"contextid":2,"contextlevel":50,"contextinstanceid":4,"userid":)" +
+         std::to_string(user) + R"(,"courseid":4,"relateduserid":)" + std::to_string(related) +
+         ",\"anonymous\":" + std::to_string(anonymous) + R"(,"other":"null","timecreated":)" +
+         std::to_string(kStart + seconds) + R"(,"origin":"web","ip":"10.1.2.3","realuserid":null})" + "\n";
 }
 
 // 40 learners of one course, 1,000 rows, ids with holes.
 std::string SomeLog(int rows = 1000) {
   std::string log;
   for (int i = 0; i < 40; ++i) log += Row(1 + 3 * i, "user_enrolment_created", i, 2, 100 + i, 900 + i);
-  for (int i = 40; i < rows; ++i) log += Row(1 + 3 * i, i % 90 == 0 ? "user_enrolment_deleted" : "course_viewed", 60 * i, 100 + i % 40, i % 90 == 0 ? 100 + i % 40 : 0, 900 + i % 40);
+  for (int i = 40; i < rows; ++i)
+    log += Row(1 + 3 * i, i % 90 == 0 ? "user_enrolment_deleted" : "course_viewed", 60 * i, 100 + i % 40,
+               i % 90 == 0 ? 100 + i % 40 : 0, 900 + i % 40);
   return log;
 }
 
@@ -44,7 +46,8 @@ ImportPlan Plan(const std::string& file, const std::string& name = "a") {
 }
 
 absl::StatusOr<ImportSummary> Import(store::Database& database, const ImportPlan& plan, const Clock& clock,
-                                     const std::function<void(const ImportState&)>& progress = nullptr, const std::atomic<bool>* interrupted = nullptr) {
+                                     const std::function<void(const ImportState&)>& progress = nullptr,
+                                     const std::atomic<bool>* interrupted = nullptr) {
   Directory directory({.clock = &clock, .dimensions = nullptr});
   return ImportLogRows(database, directory, clock, plan, interrupted, progress);
 }
@@ -102,7 +105,8 @@ STORE_CONTRACT("a second export of the same site adds its new rows only", "[impo
   const std::string whole = SomeLog();
   Fine(Import(store.database(), Plan(folder.Write("l1.jsonl", SomeLog(700))), clock).status());
   // The second export begins later than the first did, and a row that had committed late is in it.
-  const auto second = Import(store.database(), Plan(folder.Write("l2.jsonl", Row(2, "course_viewed", 5, 101, 0) + whole)), clock);
+  const auto second =
+      Import(store.database(), Plan(folder.Write("l2.jsonl", Row(2, "course_viewed", 5, 101, 0) + whole)), clock);
   Fine(second.status());
   CHECK(second->known == 700);
   CHECK(second->fresh == 301);
@@ -116,7 +120,8 @@ STORE_CONTRACT("a row met twice in one file is taken once", "[import]") {
   Folder folder;
   test::ManualClock clock;
   const std::string twice = Row(5, "course_viewed", 1, 101, 0) + Row(5, "course_viewed", 1, 101, 0);
-  const auto summary = Import(store.database(), Plan(folder.Write("l.jsonl", twice + Row(6, "course_viewed", 2, 101, 0) + twice)), clock);
+  const auto summary = Import(store.database(),
+                              Plan(folder.Write("l.jsonl", twice + Row(6, "course_viewed", 2, 101, 0) + twice)), clock);
   Fine(summary.status());
   CHECK(summary->published == 2);
   CHECK(summary->known == 3);
@@ -165,7 +170,9 @@ TEST_CASE("an interrupted import gives its place back and goes on", "[import]") 
   test::ManualClock clock;
   const std::string file = folder.Write("l.jsonl", SomeLog());
   std::atomic<bool> interrupted = false;
-  const auto stopped = Import(store.database(), Plan(file), clock, [&](const ImportState& state) { interrupted = state.rows >= 300; }, &interrupted);
+  const auto stopped = Import(
+      store.database(), Plan(file), clock, [&](const ImportState& state) { interrupted = state.rows >= 300; },
+      &interrupted);
   CHECK(absl::IsCancelled(stopped.status()));
   for (const auto& event : store.Published()) CHECK_FALSE(event.has_coverage());
   const auto rest = Import(store.database(), Plan(file), clock);
@@ -197,7 +204,9 @@ STORE_CONTRACT("of two importers of one log the second is refused", "[import]") 
   const absl::Time now = absl::FromUnixSeconds(kStart + 90000);
   const auto claim = [&](absl::Time at) {
     store.Write([&](store::Session& session) {
-      return ClaimImport(session, "sn1", "a", "first", absl::ToUnixMicros(at), absl::ToUnixMicros(at + absl::Seconds(15))).status();
+      return ClaimImport(session, "sn1", "a", "first", absl::ToUnixMicros(at),
+                         absl::ToUnixMicros(at + absl::Seconds(15)))
+          .status();
     });
   };
   claim(now);
@@ -222,7 +231,8 @@ STORE_CONTRACT("an importer whose log was taken over writes nothing more", "[imp
   ImportProgress first;
   first.owner = "first";
   first.term = 1;
-  const absl::Status late = store.database().Write([&](store::Session& session) { return SaveImport(session, "sn1", "a", first, TakenIds(), {}); });
+  const absl::Status late = store.database().Write(
+      [&](store::Session& session) { return SaveImport(session, "sn1", "a", first, TakenIds(), {}); });
   CHECK(ReasonOf(late) == "fenced");
 }
 
@@ -269,7 +279,8 @@ STORE_CONTRACT("an anonymous row leaves nobody's name behind", "[import]") {
   MoodleStore store(backend);
   Folder folder;
   test::ManualClock clock;
-  const auto summary = Import(store.database(), Plan(folder.Write("l.jsonl", Row(1, "course_viewed", 777, 101, 101, 5, 1))), clock);
+  const auto summary =
+      Import(store.database(), Plan(folder.Write("l.jsonl", Row(1, "course_viewed", 777, 101, 101, 5, 1))), clock);
   Fine(summary.status());
   CHECK(summary->anonymous == 1);
   CHECK(store.Number("SELECT count(*) FROM person_key") == 0);
@@ -283,9 +294,13 @@ STORE_CONTRACT("files beside the log give dimensions, dates and due dates", "[im
   Folder folder;
   test::ManualClock clock;
   ImportPlan plan = Plan(folder.Write("l.jsonl", SomeLog()));
-  plan.people = folder.Write("people.csv", "\xEF\xBB\xBFid;Sexe;naissance;region;secret\r\n100;F;1990-05-05;Dakar;x\r\n101;M;;Thiès;y\r\nbad;F;;;\r\n102;F\r\n");
-  plan.courses = folder.Write("courses.csv", "id,shortname,startdate,enddate\n4,C4,2027-01-01,2027-06-30\n5,C5,32/13/2027,\n");
-  plan.assessments = folder.Write("assessments.csv", "cmid,itemid,courseid,type,due,grademax,gradepass\n9,8,4,TMA,2027-02-01,100,40.5\n");
+  plan.people = folder.Write("people.csv",
+                             "\xEF\xBB\xBFid;Sexe;naissance;region;secret\r\n100;F;1990-05-05;Dakar;x\r\n101;M;;Thiès;"
+                             "y\r\nbad;F;;;\r\n102;F\r\n");
+  plan.courses =
+      folder.Write("courses.csv", "id,shortname,startdate,enddate\n4,C4,2027-01-01,2027-06-30\n5,C5,32/13/2027,\n");
+  plan.assessments = folder.Write("assessments.csv",
+                                  "cmid,itemid,courseid,type,due,grademax,gradepass\n9,8,4,TMA,2027-02-01,100,40.5\n");
   const auto map = ReadColumnMap({{"region", "country"}, {"naissance", "birth_date"}, {"role:7", "tutor"}});
   Fine(map.status());
   plan.map = *map;
@@ -314,7 +329,8 @@ TEST_CASE("every mistake in --map is told at once", "[import]") {
   const auto map = ReadColumnMap({{"region", "land"}, {"role:5", "pupil"}, {"role:", "learner"}, {"sexe", "sex"}});
   REQUIRE_FALSE(map.ok());
   const std::string message(map.status().message());
-  for (const char* part : {"region=land", "role:5=pupil", "role:=learner"}) CHECK(message.find(part) != std::string::npos);
+  for (const char* part : {"region=land", "role:5=pupil", "role:=learner"})
+    CHECK(message.find(part) != std::string::npos);
   CHECK(message.find("sexe") == std::string::npos);
 }
 

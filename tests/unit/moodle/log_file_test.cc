@@ -1,12 +1,12 @@
-#include <catch2/catch.hpp>
-
 #include <zlib.h>
 
-#include "moodle/intake/log_row.h"
+#include <catch2/catch.hpp>
+
 #include "moodle/domain/php_serialize.h"
 #include "moodle/domain/taken_ids.h"
 #include "moodle/import/line_file.h"
 #include "moodle/import/log_batches.h"
+#include "moodle/intake/log_row.h"
 #include "unit/moodle/moodle_store_fixture.h"
 
 namespace compagnon::moodle {
@@ -78,8 +78,9 @@ TEST_CASE("a log row becomes an event in proper types", "[import]") {
 
 TEST_CASE("numeric strings are numbers and Moodle's ways of saying nothing are null", "[import]") {
   MoodleEvent event;
-  Fine(FromJson(R"({"id":"9","eventname":"\\core\\event\\user_graded","userid":"-1","courseid":"5","relateduserid":"NULL","objectid":"\\N","timecreated":"1795281392","anonymous":"0","realuserid":""})",
-                &event));
+  Fine(FromJson(
+      R"({"id":"9","eventname":"\\core\\event\\user_graded","userid":"-1","courseid":"5","relateduserid":"NULL","objectid":"\\N","timecreated":"1795281392","anonymous":"0","realuserid":""})",
+      &event));
   CHECK(event.seq == 9);
   CHECK(event.user == 0);
   CHECK(event.related_user == 0);
@@ -102,14 +103,18 @@ TEST_CASE("a row that does not say whether it is anonymous counts as anonymous",
 TEST_CASE("other is read as JSON text, as an object and as PHP wrote it", "[import]") {
   const std::string head = R"({"id":9,"eventname":"\\x","userid":3,"courseid":5,"timecreated":1,"other":)";
   MoodleEvent event;
-  Fine(FromJson(head + R"("{\"itemid\":\"117\",\"overridden\":false,\"finalgrade\":71.5,\"u\":{\"id\":\"4\"}}"})", &event));
+  Fine(FromJson(head + R"("{\"itemid\":\"117\",\"overridden\":false,\"finalgrade\":71.5,\"u\":{\"id\":\"4\"}}"})",
+                &event));
   CHECK(event.other.at("itemid") == "117");
   CHECK(event.other.at("overridden") == "0");
   CHECK(event.other.at("finalgrade") == "71.5");
   CHECK(event.other.at("u.id") == "4");
   Fine(FromJson(head + R"({"finalgrade":38}})", &event));
   CHECK(event.other.at("finalgrade") == "38");
-  Fine(FromJson(head + R"("a:3:{s:6:\"itemid\";i:117;s:10:\"finalgrade\";d:71.5;s:13:\"userenrolment\";O:8:\"stdClass\":1:{s:2:\"id\";s:4:\"1349\";}}"})", &event));
+  Fine(FromJson(
+      head +
+          R"("a:3:{s:6:\"itemid\";i:117;s:10:\"finalgrade\";d:71.5;s:13:\"userenrolment\";O:8:\"stdClass\":1:{s:2:\"id\";s:4:\"1349\";}}"})",
+      &event));
   CHECK(event.other.at("itemid") == "117");
   CHECK(event.other.at("finalgrade") == "71.5");
   CHECK(event.other.at("userenrolment.id") == "1349");
@@ -123,8 +128,8 @@ TEST_CASE("PHP text counts bytes, and what is not whole is refused", "[import]")
   flat.clear();
   CHECK(ReadPhpSerialized("a:1:{s:1:\"k\";s:8:\"é\";b:1;\";}", &flat));
   CHECK(flat.at("k") == "é\";b:1;");
-  for (const char* bad : {"", "a:1:{", "a:2:{i:0;i:1;}", "s:99:\"x\";", "i:5", "O:1:\"x\":1:{i:0;i:1;", "a:-1:{}", "x:1;", "a:1:{d:1;i:1;}", "i:1;i:2;",
-                          "s:18446744073709551615:\"x\";"}) {
+  for (const char* bad : {"", "a:1:{", "a:2:{i:0;i:1;}", "s:99:\"x\";", "i:5", "O:1:\"x\":1:{i:0;i:1;", "a:-1:{}",
+                          "x:1;", "a:1:{d:1;i:1;}", "i:1;i:2;", "s:18446744073709551615:\"x\";"}) {
     INFO(bad);
     flat.clear();
     CHECK_FALSE(ReadPhpSerialized(bad, &flat));
@@ -137,11 +142,16 @@ TEST_CASE("PHP text counts bytes, and what is not whole is refused", "[import]")
 
 TEST_CASE("a bad row is refused by its line and the others are taken", "[import]") {
   Folder folder;
-  const std::string bad_utf8 = R"({"id":3,"eventname":"\\x)" "\xff" R"(","userid":3,"courseid":5,"timecreated":1})";
-  const std::string path = folder.Write(
-      "log.jsonl", "\xEF\xBB\xBF" + Row(1) + "\r\n" + "\n" + "garbage\n" + Row(2) + "\r\n" + std::string("{\"id\":\0}", 8) + "\n" + bad_utf8 + "\n" +
-                       R"({"id":"x","eventname":"\\x","userid":3,"courseid":5,"timecreated":1})" + "\n" + R"({"eventname":"\\x","userid":3,"courseid":5,"timecreated":1})" +
-                       "\n" + R"({"id":8,"eventname":"\\x","userid":3,"courseid":5,"timecreated":null})" + "\n" + R"([1,2])" + "\n" + Row(9) + "{}\n" + Row(10));
+  const std::string bad_utf8 = R"({"id":3,"eventname":"\\x)"
+                               "\xff"
+                               R"(","userid":3,"courseid":5,"timecreated":1})";
+  const std::string path =
+      folder.Write("log.jsonl", "\xEF\xBB\xBF" + Row(1) + "\r\n" + "\n" + "garbage\n" + Row(2) + "\r\n" +
+                                    std::string("{\"id\":\0}", 8) + "\n" + bad_utf8 + "\n" +
+                                    R"({"id":"x","eventname":"\\x","userid":3,"courseid":5,"timecreated":1})" + "\n" +
+                                    R"({"eventname":"\\x","userid":3,"courseid":5,"timecreated":1})" + "\n" +
+                                    R"({"id":8,"eventname":"\\x","userid":3,"courseid":5,"timecreated":null})" + "\n" +
+                                    R"([1,2])" + "\n" + Row(9) + "{}\n" + Row(10));
   const auto read = ReadAll(path);
   Fine(read.status());
   REQUIRE(read->events.size() == 4);
@@ -183,7 +193,8 @@ TEST_CASE("a gzip file cut short gives the lines it still holds and says so", "[
 
 TEST_CASE("a line too long is skipped in bounded memory", "[import]") {
   Folder folder;
-  const std::string path = folder.Write("log.jsonl", Row(1) + "\n{\"id\":2,\"x\":\"" + std::string(5 << 20, 'x') + "\"}\n" + Row(3) + "\n");
+  const std::string path =
+      folder.Write("log.jsonl", Row(1) + "\n{\"id\":2,\"x\":\"" + std::string(5 << 20, 'x') + "\"}\n" + Row(3) + "\n");
   auto file = LineFile::Open(path, 1 << 20);
   Fine(file.status());
   Line line;
@@ -199,13 +210,14 @@ TEST_CASE("a line too long is skipped in bounded memory", "[import]") {
 
 TEST_CASE("CSV columns may stand in any order, and quoted fields hold separators, quotes and line ends", "[import]") {
   Folder folder;
-  const std::string path = folder.Write("log.csv",
-                                        "timecreated;id;eventname;userid;courseid;anonymous;other\r\n"
-                                        "1795281392;5;\\core\\event\\user_graded;2;4;0;\"{\"\"finalgrade\"\":\"\"7;1\"\",\n\"\"itemid\"\":3}\"\r\n"
-                                        "1795281393;6;\\core\\event\\course_viewed;3;4;0;\\N\r\n"
-                                        "1795281394;7;\\core\\event\\course_viewed;3;4\r\n"
-                                        "1795281395;8;\\core\\event\\course_viewed;3;4;0;NULL\r\n"
-                                        "1795281396;9;\\core\\event\\course_vie");
+  const std::string path = folder.Write(
+      "log.csv",
+      "timecreated;id;eventname;userid;courseid;anonymous;other\r\n"
+      "1795281392;5;\\core\\event\\user_graded;2;4;0;\"{\"\"finalgrade\"\":\"\"7;1\"\",\n\"\"itemid\"\":3}\"\r\n"
+      "1795281393;6;\\core\\event\\course_viewed;3;4;0;\\N\r\n"
+      "1795281394;7;\\core\\event\\course_viewed;3;4\r\n"
+      "1795281395;8;\\core\\event\\course_viewed;3;4;0;NULL\r\n"
+      "1795281396;9;\\core\\event\\course_vie");
   const auto read = ReadAll(path);
   Fine(read.status());
   REQUIRE(read->events.size() == 3);

@@ -1,9 +1,8 @@
 #ifndef COMPAGNON_TESTS_UNIT_MOODLE_MOODLE_STORE_FIXTURE_H_
 #define COMPAGNON_TESTS_UNIT_MOODLE_MOODLE_STORE_FIXTURE_H_
 
-#include <catch2/catch.hpp>
-
 #include <atomic>
+#include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -29,7 +28,8 @@ inline void Fine(const absl::Status& status) {
 // moodle's tables in a database of the test's own, with one site "sn1" in Africa/Dakar unless told otherwise.
 class MoodleStore {
  public:
-  explicit MoodleStore(compagnon::test::StoreBackend& backend, const std::string& zone = "Africa/Dakar") : backend_(backend) {
+  explicit MoodleStore(compagnon::test::StoreBackend& backend, const std::string& zone = "Africa/Dakar")
+      : backend_(backend) {
     Fine(MigrateMoodle(database()));
     if (!zone.empty()) AddSite("sn1", zone);
   }
@@ -65,14 +65,16 @@ class MoodleStore {
     std::map<int64_t, int64_t> user_of;
     Fine(database().Read([&](store::Session& session) {
       const store::Value params[] = {site};
-      return session.Query("SELECT pseudonym, moodle_user FROM person_key WHERE site = :p1", params, [&](const store::Row& row) {
-        user_of[row.Int(0)] = row.Int(1);
-        return absl::OkStatus();
-      });
+      return session.Query("SELECT pseudonym, moodle_user FROM person_key WHERE site = :p1", params,
+                           [&](const store::Row& row) {
+                             user_of[row.Int(0)] = row.Int(1);
+                             return absl::OkStatus();
+                           });
     }));
     std::map<std::pair<int64_t, int64_t>, event::v1::EnrolmentState> states;
     for (const event::v1::SlimEvent& event : Published()) {
-      if (event.has_enrolment() && event.site() == site) states[{user_of.at(event.enrolment().person()), event.enrolment().course()}] = event.enrolment();
+      if (event.has_enrolment() && event.site() == site)
+        states[{user_of.at(event.enrolment().person()), event.enrolment().course()}] = event.enrolment();
     }
     return states;
   }
@@ -98,7 +100,8 @@ class Folder {
  public:
   Folder() {
     static std::atomic<int> count = 0;
-    path_ = std::filesystem::path(".run/tests") / ("files-" + std::to_string(::getpid()) + "-" + std::to_string(++count));
+    path_ =
+        std::filesystem::path(".run/tests") / ("files-" + std::to_string(::getpid()) + "-" + std::to_string(++count));
     std::filesystem::create_directories(path_);
   }
   ~Folder() { std::filesystem::remove_all(path_); }

@@ -1,7 +1,6 @@
 #include "moodle/api/reconcile.h"
 
 #include <catch2/catch.hpp>
-
 #include <nlohmann/json.hpp>
 
 #include "moodle/domain/ws_fault.h"
@@ -29,15 +28,26 @@ class FakeMoodle final : public WsClient {
 
   absl::StatusOr<std::string> Read(std::string_view function, const json& params) override {
     ++calls;
-    if (refused.contains(std::string(function))) return FaultStatus({FaultCategory::kOperator, "accessexception", {}}, "");
+    if (refused.contains(std::string(function)))
+      return FaultStatus({FaultCategory::kOperator, "accessexception", {}}, "");
     json answer = json::array();
     if (function == "core_webservice_get_site_info") {
       answer = {{"functions", json::array({{{"name", "core_course_get_courses"}}})}};
       if (plugin) answer["functions"].push_back({{"name", "local_compagnon_pull_events"}});
     } else if (function == "core_course_get_courses") {
-      answer.push_back({{"id", 1}, {"shortname", "front"}, {"fullname", "Front"}, {"categoryid", 0}, {"startdate", 0}, {"enddate", 0}});
+      answer.push_back({{"id", 1},
+                        {"shortname", "front"},
+                        {"fullname", "Front"},
+                        {"categoryid", 0},
+                        {"startdate", 0},
+                        {"enddate", 0}});
       for (const auto& [id, users] : courses) {
-        answer.push_back({{"id", id}, {"shortname", "C" + std::to_string(id)}, {"fullname", "Course"}, {"categoryid", 2}, {"startdate", 1800000000}, {"enddate", 0}});
+        answer.push_back({{"id", id},
+                          {"shortname", "C" + std::to_string(id)},
+                          {"fullname", "Course"},
+                          {"categoryid", 2},
+                          {"startdate", 1800000000},
+                          {"enddate", 0}});
       }
     } else if (function == "core_course_get_categories") {
       answer.push_back({{"id", 2}, {"name", "D-CLIC"}, {"parent", 0}});
@@ -50,30 +60,36 @@ class FakeMoodle final : public WsClient {
         if (options.contains("onlyactive") && !user.active) continue;
         if (at++ < std::stoi(options["limitfrom"])) continue;
         if (answer.size() >= static_cast<size_t>(std::stoi(options["limitnumber"]))) break;
-        answer.push_back({{"id", id},
-                          {"fullname", "X"},
-                          {"firstname", "Awa"},
-                          {"lastname", "N" + std::to_string(id)},
-                          {"country", "SN"},
-                          {"roles", json::array({{{"roleid", user.role}, {"shortname", user.role == 5 ? "student" : "teacher"}}})},
-                          {"groups", json::array()}});
+        answer.push_back(
+            {{"id", id},
+             {"fullname", "X"},
+             {"firstname", "Awa"},
+             {"lastname", "N" + std::to_string(id)},
+             {"country", "SN"},
+             {"roles", json::array({{{"roleid", user.role}, {"shortname", user.role == 5 ? "student" : "teacher"}}})},
+             {"groups", json::array()}});
       }
     } else if (function == "core_cohort_get_cohorts") {
-      for (const auto& [id, users] : cohorts) answer.push_back({{"id", id}, {"name", "Cohort"}, {"idnumber", "c" + std::to_string(id)}});
+      for (const auto& [id, users] : cohorts)
+        answer.push_back({{"id", id}, {"name", "Cohort"}, {"idnumber", "c" + std::to_string(id)}});
     } else if (function == "core_cohort_get_cohort_members") {
-      for (const json& id : params["cohortids"]) answer.push_back({{"cohortid", id}, {"userids", cohorts[id.get<int64_t>()]}});
+      for (const json& id : params["cohortids"])
+        answer.push_back({{"cohortid", id}, {"userids", cohorts[id.get<int64_t>()]}});
     } else {
       return FaultStatus({FaultCategory::kOperator, "invalidrecord", {}}, function);
     }
     return answer.dump();
   }
-  absl::StatusOr<std::string> Write(std::string_view, const json&) override { return absl::InternalError("a reconciliation writes nothing"); }
+  absl::StatusOr<std::string> Write(std::string_view, const json&) override {
+    return absl::InternalError("a reconciliation writes nothing");
+  }
   void Cancel() override {}
   std::string_view BreakerState() const override { return "closed"; }
 };
 
 struct Night {
-  explicit Night(compagnon::test::StoreBackend& backend) : store(backend), directory({.clock = &clock, .dimensions = nullptr}) {}
+  explicit Night(compagnon::test::StoreBackend& backend)
+      : store(backend), directory({.clock = &clock, .dimensions = nullptr}) {}
   absl::StatusOr<Reconciliation> Run() {
     return ReconcileSite(moodle, store.database(), directory, "sn1", {"user:country"}, clock, [] { return true; });
   }
@@ -166,7 +182,8 @@ STORE_CONTRACT("a site that does not answer fails the night and changes nothing"
   Night night(backend);
   night.moodle.courses[4][100] = {};
   Fine(night.Run().status());
-  const auto stopped = ReconcileSite(night.moodle, night.store.database(), night.directory, "sn1", {}, night.clock, [] { return false; });
+  const auto stopped = ReconcileSite(night.moodle, night.store.database(), night.directory, "sn1", {}, night.clock,
+                                     [] { return false; });
   CHECK(absl::IsCancelled(stopped.status()));
   night.moodle.refused = {"core_course_get_courses"};
   CHECK_FALSE(night.Run().ok());

@@ -420,7 +420,8 @@ TEST_CASE("a process killed at any moment leaves whole transactions only (SQLite
   }
 }
 
-TEST_CASE("another process that comes and goes leaves this one's connections on the living file (SQLite)", "[store][fault]") {
+TEST_CASE("another process that comes and goes leaves this one's connections on the living file (SQLite)",
+          "[store][fault]") {
   test::StoreBackend backend(Dialect::kSqlite);
   // The visitor is made before this process opens the file: a fork would carry SQLite's notion of locks with it.
   int start[2];
@@ -431,7 +432,8 @@ TEST_CASE("another process that comes and goes leaves this one's connections on 
     char go;
     if (read(start[0], &go, 1) != 1) _exit(1);
     absl::StatusOr<std::unique_ptr<Database>> database = OpenDatabase(backend.options());
-    _exit(database.ok() && Do(**database, "INSERT INTO ledger VALUES (2, 2)").ok() && (database->reset(), true) ? 0 : 2);
+    _exit(database.ok() && Do(**database, "INSERT INTO ledger VALUES (2, 2)").ok() && (database->reset(), true) ? 0
+                                                                                                                : 2);
   }
   MakeLedger(backend);
   REQUIRE(Do(backend.database(), "INSERT INTO ledger VALUES (1, 1)").ok());
