@@ -40,7 +40,7 @@ def difference(found, wanted, most=12):
     return "\n".join(lines)
 
 
-def wait_for_figures(browser, paths, wanted, seconds=240):
+def wait_for_figures(browser, paths, wanted, seconds=900):
     """Polls the CSV of the courses until it says what is wanted; else fails with the difference."""
     said = {"difference": "nothing read yet"}
 
