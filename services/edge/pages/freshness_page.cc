@@ -92,7 +92,7 @@ View FreshnessView(const Format& format, const FreshnessPage& page) {
     item.Set("text", format.texts().Text(key));
     notes.push_back(std::move(item));
   };
-  if (page.freshness_missing == Missing::kForbidden) note("error.403");
+  if (page.freshness_missing == Missing::kForbidden) note("missing.freshness_forbidden");
   if (page.freshness_missing == Missing::kUnavailable) note("missing.freshness");
   // A site the figures do not know yet still has a link to report.
   std::vector<SiteFreshness> freshness = page.freshness;

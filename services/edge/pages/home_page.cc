@@ -101,7 +101,7 @@ View HomeView(const Format& format, const HomePage& page) {
     notes.push_back(std::move(item));
   };
   if (page.cohorts_missing == Missing::kUnavailable) note("missing.cohorts");
-  if (page.cohorts_missing == Missing::kForbidden) note("error.403");
+  if (page.cohorts_missing == Missing::kForbidden) note("missing.cohorts_forbidden");
   if (page.freshness_missing == Missing::kUnavailable) note("missing.freshness");
   view.Set("notes", std::move(notes));
   Lead(format, page.cohorts, &view);

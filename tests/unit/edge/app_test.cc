@@ -130,6 +130,16 @@ TEST_CASE("opening a link offers a button and only the button signs in") {
   CHECK(world.Ask("GET", path).status == 410);
 }
 
+TEST_CASE("signing in as somebody else ends the session this browser had") {
+  World world;
+  world.SignIn();
+  const std::string before = world.cookie;
+  const auto link = CreateSignInLink(world.keys, "https://c.example.org", {"p-2", "reader", {"*"}});
+  CHECK(world.Ask("POST", link->substr(std::string("https://c.example.org").size())).status == 303);
+  world.cookie = before;
+  CHECK(world.Ask("GET", "/").headers.Get("location") == "/session-ended");
+}
+
 TEST_CASE("another site cannot sign somebody in") {
   World world;
   const std::string path = world.LinkPath();
