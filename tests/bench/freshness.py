@@ -36,7 +36,7 @@ def main():
         # The product's own polling, not the tests' hurried one.
         for module in suite.MODULES:
             path = one.config(module)
-            path.write_text(path.read_text().replace("poll_active_ms = 200", "poll_active_ms = 2000").replace("recompute_ms = 300", "recompute_ms = 1000"))
+            path.write_text(path.read_text().replace("poll_active_ms = 200", "poll_active_ms = 2000").replace("poll_idle_ms = 1000", "poll_idle_ms = 15000").replace("recompute_ms = 300", "recompute_ms = 1000"))
         one.start()
         double.add_to(one, "sn1")
         browser = one.sign_in(scopes=("sites/sn1",))

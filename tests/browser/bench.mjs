@@ -58,7 +58,7 @@ await browser.close();
 // 200 people, each with a session and a connection, who read for one to three seconds between pages.
 const addresses = ["/", "/cohorts/sn1/4/A", "/cohorts/sn1/4/B", "/cohorts/sn1/5", "/cohorts/ma1/7", "/freshness"];
 const cookies = [];
-for (let i = 0; i < users; i++) cookies.push(await edge.cookie(`user-${i}`, "coordinator", i % 4 === 0 ? "sites/sn1" : "*"));
+for (let i = 0; i < users; i++) cookies.push(await edge.cookie(`user-${i}`, "coordinator", i % 4 === 0 ? "sites/sn1" : "*", `127.0.1.${i + 1}`));
 
 function ask(agent, cookie, address) {
   return new Promise((resolve, reject) => {

@@ -1,6 +1,7 @@
 // Starts the edge over made-up modules and signs browsers in. Every test file uses this.
 import { spawn } from "node:child_process";
 import { mkdtempSync, mkdirSync, rmSync } from "node:fs";
+import http from "node:http";
 import { createInterface } from "node:readline";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -37,11 +38,19 @@ export class Edge {
   }
 
   // Follows a link as a person does: opens it, presses the button. Answers the cookie header of the session.
-  async cookie(person, profile, scopes) {
+  // Sign-ins from one address are limited: many people come from many addresses of the loopback network.
+  async cookie(person, profile, scopes, from = "127.0.0.1") {
     const link = await this.link(person, profile, scopes);
-    const answer = await fetch(link, { method: "POST", redirect: "manual", headers: { Origin: this.url } });
-    if (answer.status !== 303) throw new Error(`sign-in answered ${answer.status}`);
-    return answer.headers.getSetCookie().find((cookie) => cookie.startsWith("compagnon-loopback=")).split(";")[0];
+    const answer = await new Promise((resolve, reject) => {
+      const request = http.request(link, { method: "POST", headers: { Origin: this.url, "Content-Length": 0 }, localAddress: from }, (response) => {
+        response.resume();
+        response.on("end", () => resolve(response));
+      });
+      request.on("error", reject);
+      request.end();
+    });
+    if (answer.statusCode !== 303) throw new Error(`sign-in answered ${answer.statusCode}`);
+    return answer.headers["set-cookie"].find((cookie) => cookie.startsWith("compagnon-loopback=")).split(";")[0];
   }
 
   async stop() {
