@@ -322,7 +322,8 @@ Response App::SignIn(Visit& visit) {
   const absl::StatusOr<std::optional<SignInGrant>> grant = TakeSignInLink(keys_, token);
   if (!grant.ok()) return Problem(visit, 503);
   if (!*grant) return Page(visit, "sign_in", pages_.Say(visit.language, around, gone), 410);
-  // Whoever used this browser before is signed out: their cookie is about to be replaced, their session must not outlive it.
+  // Whoever used this browser before is signed out: their cookie is about to be replaced, their session must not
+  // outlive it.
   if (FindSession(visit).ok() && visit.session) {
     if (!sessions_.End(*visit.session).ok()) return Problem(visit, 503);
     visit.session.reset();
