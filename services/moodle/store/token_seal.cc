@@ -24,6 +24,22 @@ using Context = std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)>;
 const unsigned char* Bytes(std::string_view s) { return reinterpret_cast<const unsigned char*>(s.data()); }
 unsigned char* Bytes(std::string& s) { return reinterpret_cast<unsigned char*>(s.data()); }
 
+// Makes a key at `path`, unless another process does so first. The key gets its name when it is whole: of processes
+// that start at once one names its own, and all read that one. A copy left by a crash is named by nobody.
+absl::Status MakeKey(const std::string& path) {
+  const std::string draft = absl::StrCat(path, ".", HexEncode(RandomBytes(8)));
+  const int fd = open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) return absl::FailedPreconditionError(absl::StrCat(path, ": cannot be made"));
+  const std::string line = absl::StrCat(HexEncode(RandomBytes(32)), "\n");
+  const bool written = write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && fsync(fd) == 0;
+  close(fd);
+  const bool named = written && (link(draft.c_str(), path.c_str()) == 0 || errno == EEXIST);
+  unlink(draft.c_str());
+  if (!written) return absl::ResourceExhaustedError(absl::StrCat(path, ": cannot be written"));
+  if (!named) return absl::FailedPreconditionError(absl::StrCat(path, ": cannot be made"));
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 TokenSeal::TokenSeal(std::string key) : key_(std::move(key)) {
@@ -33,20 +49,8 @@ TokenSeal::TokenSeal(std::string key) : key_(std::move(key)) {
 absl::StatusOr<TokenSeal> TokenSeal::Open(const std::string& key_file, const std::string& data_dir) {
   const std::string path = key_file.empty() ? absl::StrCat(data_dir, "/moodle.key") : key_file;
   if (key_file.empty()) {
-    // O_EXCL: of two processes that start at once one makes the key, and both read it.
     mkdir(data_dir.c_str(), 0700);
-    const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd >= 0) {
-      const std::string line = absl::StrCat(HexEncode(RandomBytes(32)), "\n");
-      const bool written = write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && fsync(fd) == 0;
-      close(fd);
-      if (!written) {
-        unlink(path.c_str());
-        return absl::ResourceExhaustedError(absl::StrCat(path, ": cannot be written"));
-      }
-    } else if (errno != EEXIST) {
-      return absl::FailedPreconditionError(absl::StrCat(path, ": cannot be made"));
-    }
+    if (access(path.c_str(), F_OK) != 0) RETURN_IF_ERROR(MakeKey(path));
   }
   ASSIGN_OR_RETURN(const std::string hex, ReadSecretFile(path));
   std::string key;

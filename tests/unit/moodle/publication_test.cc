@@ -1,6 +1,8 @@
 #include "moodle/store/publication.h"
 
+#include <atomic>
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <set>
 #include <thread>
 
@@ -9,6 +11,7 @@
 #include "moodle/store/migrations.h"
 #include "moodle/store/site_store.h"
 #include "moodle/store/token_seal.h"
+#include "unit/moodle/moodle_store_fixture.h"
 
 namespace compagnon::moodle {
 namespace {
@@ -149,6 +152,28 @@ STORE_CONTRACT("a site's settings are kept with the sealed token as bytes", "[pu
             }).ok());
   CHECK(record.config.sealed_token == site.sealed_token);
   CHECK(seal.Unseal("sn1", record.config.sealed_token).value() == "0123456789abcdef");
+}
+
+TEST_CASE("processes that start at once make one key and all read it whole") {
+  for (int round = 0; round < 20; ++round) {
+    const Folder folder;
+    std::vector<std::string> opened(8);  // what each sealed, "" when it read no key
+    std::vector<std::thread> starting;
+    std::atomic<bool> go{false};
+    for (std::string& sealed : opened) {
+      starting.emplace_back([&] {
+        while (!go) std::this_thread::yield();
+        const auto seal = TokenSeal::Open("", folder.path());
+        if (seal.ok()) sealed = seal->Seal("sn1", "0123456789abcdef");
+      });
+    }
+    go = true;
+    for (std::thread& one : starting) one.join();
+    const auto seal = TokenSeal::Open("", folder.path());
+    REQUIRE(seal.ok());
+    for (const std::string& sealed : opened) REQUIRE(seal->Unseal("sn1", sealed).ok());
+    CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 1);
+  }
 }
 
 TEST_CASE("a sealed token opens for its own site under its own key and unchanged") {
