@@ -120,7 +120,7 @@ absl::Status AddSite(const Cli& cli, const SiteAdd& add) {
     ASSIGN_OR_RETURN(token, ReadSecretFile(add.token_file));
     token = std::string(absl::StripAsciiWhitespace(token));
     if (token.empty()) return Wrong(cli, "Le fichier du jeton est vide.", "The token's file is empty.");
-    ASSIGN_OR_RETURN(const TokenSeal seal, TokenSeal::Open(cli.config->moodle.key_file, cli.config->data_dir));
+    ASSIGN_OR_RETURN(const TokenSeal seal, TokenSeal::Open(*cli.config));
     site.sealed_token = seal.Seal(site.code, token);
   }
   RETURN_IF_ERROR(MigrateMoodle(*cli.database));
