@@ -32,7 +32,7 @@ class MoodleModule final : public Module {
     }
     RETURN_IF_ERROR(MigrateMoodle(*database_));
     const Config& config = *parts_.config;
-    ASSIGN_OR_RETURN(TokenSeal seal, TokenSeal::Open(config));
+    ASSIGN_OR_RETURN(TokenSeal seal, TokenSeal::Open(config.moodle.key_file, config.data_dir));
     seal_ = std::make_unique<TokenSeal>(std::move(seal));
     ASSIGN_OR_RETURN(std::shared_ptr<const DimensionMap> dimensions, LoadDimensions(config));
     dimensions_ = dimensions;
@@ -55,6 +55,7 @@ class MoodleModule final : public Module {
         std::find(config.modules.begin(), config.modules.end(), "audit") != config.modules.end();
     options.link.poll_active = absl::Milliseconds(config.moodle.poll_active_ms);
     options.link.poll_idle = absl::Milliseconds(config.moodle.poll_idle_ms);
+    options.link.lease = absl::Milliseconds(config.moodle.lease_ms);
     poller_ = StartPoller(
         std::move(options), *database_, *directory_, *seal_, *parts_.metrics, *parts_.clock,
         [relay = relay_.get()] { relay->Wake(); }, [relay = relay_.get()] { return relay->Pending().value_or(0); });

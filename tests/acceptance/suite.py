@@ -3,6 +3,7 @@
 Suite("embedded", folder) and Suite("distributed", folder) offer the same: a test written once runs on both. Everything a suite
 writes lies in its folder; everything listens on loopback. stop() ends all of it, also after a failed start.
 """
+import contextlib
 import html.parser
 import http.cookiejar
 import json
@@ -12,6 +13,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 import urllib.error
@@ -105,9 +107,10 @@ class Certificates:
 
 
 class Suite:
-    def __init__(self, parts, folder, environment="test", extra="", dimensions=ROOT / "tests/moodle_double/dimensions.toml"):
+    def __init__(self, parts, folder, environment="test", extra="", dimensions=ROOT / "tests/moodle_double/dimensions.toml", lease_ms=30000):
         assert parts in ("embedded", "distributed")
         self.parts = parts
+        self.lease_ms = lease_ms
         self.folder = pathlib.Path(folder)
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
@@ -162,7 +165,7 @@ class Suite:
         lines += ["[metrics]", f'listen = "127.0.0.1:{self.metrics_ports[module]}"', "",
                   "[edge]", f'listen = "127.0.0.1:{self.edge_port}"', f'public_url = "{self.url}"', "",
                   "[moodle]", f'key_file = "{self.folder / "moodle_key.secret"}"', "allow_private_addresses = true", "poll_active_ms = 200",
-                  "poll_idle_ms = 1000", f'dimensions_file = "{self.dimensions}"' if self.dimensions else "", "",
+                  "poll_idle_ms = 1000", f"lease_ms = {self.lease_ms}", f'dimensions_file = "{self.dimensions}"' if self.dimensions else "", "",
                   "[analytics]", "recompute_ms = 300", extra]
         self.config(module).write_text("\n".join(lines) + "\n")
 
@@ -212,6 +215,17 @@ class Suite:
         if check and done.returncode != 0:
             raise AssertionError(f"compagnon {' '.join(map(str, arguments))}: exit {done.returncode}\n{done.stdout}{done.stderr}")
         return done
+
+    def rows(self, module, sql):
+        """What a module's own tables answer, each row a list of texts. Its tables may not be there yet: then AssertionError, as when nobody answers."""
+        if self.parts == "distributed":
+            said = self.services.sql(f"SET search_path = {module}; {sql};", database="compagnon")
+            return [line.split("|") for line in said.splitlines()]
+        try:
+            with contextlib.closing(sqlite3.connect(f"file:{self.folder / 'data' / module}.db?mode=ro", uri=True)) as database:
+                return [["" if value is None else str(value) for value in row] for row in database.execute(sql)]
+        except sqlite3.Error as error:
+            raise AssertionError(str(error)) from error
 
     def stop(self):
         for process in self.processes.values():

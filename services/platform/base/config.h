@@ -77,13 +77,13 @@ struct Config {
   } edge;
 
   struct Moodle {
-    // 32 random bytes in hex that encrypt tokens and key the tombstones; made in data_dir when empty (on PostgreSQL it
-    // must be given).
-    std::string key_file;
+    std::string
+        key_file;  // 32 random bytes in hex that encrypt tokens and key the tombstones; made in data_dir when empty
     std::string dimensions_file;           // dimensions.toml; empty = <data_dir>/dimensions.toml if there
     bool allow_private_addresses = false;  // call a Moodle at a private or loopback address
     int poll_active_ms = 2000;
     int poll_idle_ms = 60000;
+    int lease_ms = 30000;  // another process takes a site over this long after its reader last gave a sign
     std::string reconcile_at = "02:30";  // local time of each site
   } moodle;
 
