@@ -216,6 +216,7 @@ class GrpcBackend : public Backend {
     HomePage page;
     page.cohorts_missing = MissingOf(cohorts.status, "ListCohortSummaries");
     for (const pb::CohortSummary& summary : cohorts.answer.cohorts()) page.cohorts.push_back(ToLine(summary));
+    page.first_page = page_token.empty();
     page.next_page = cohorts.answer.next_page_token();
     page.freshness_missing = MissingOf(freshness.status, "ListFreshness");
     for (const pb::Freshness& fresh : freshness.answer.sites()) page.freshness.push_back(ToFreshness(fresh));

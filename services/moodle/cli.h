@@ -31,12 +31,13 @@ struct Cli {
   const std::atomic<bool>* interrupted = nullptr;  // set by Ctrl-C; long verbs look at it between transactions
 };
 
+// Of a site that is there already, what is left empty stays as it is: a new token needs `code` and `token_file`.
 struct SiteAdd {
-  std::string code;  // [a-z0-9-]{1,32}
-  std::string title;
+  std::string code;        // [a-z0-9-]{1,32}
+  std::string title;       // "" = the code
   std::string url;         // base URL; "" for a site filled from files
-  std::string token_file;  // first line = token of the web service; required with url
-  std::string time_zone;   // IANA; "" = asked from the site, or UTC for a site filled from files
+  std::string token_file;  // first line = token of the web service; required with a new url
+  std::string time_zone;   // IANA; "" = UTC for a site filled from files; required with url
 };
 absl::Status AddSite(const Cli& cli, const SiteAdd& site);
 

@@ -24,7 +24,7 @@ absl::StatusOr<SiteConnection> ConnectSite(const Cli& cli, const std::string& co
     return absl::FailedPreconditionError(Say(cli, "Ce site n'a pas d'adresse : il est rempli par des fichiers.",
                                              "This site has no address: it is filled from files."));
   }
-  ASSIGN_OR_RETURN(const TokenSeal seal, TokenSeal::Open(cli.config->moodle.key_file, cli.config->data_dir));
+  ASSIGN_OR_RETURN(const TokenSeal seal, TokenSeal::Open(*cli.config));
   WsOptions options;
   options.url = c.record.config.url;
   ASSIGN_OR_RETURN(options.token, seal.Unseal(code, c.record.config.sealed_token));

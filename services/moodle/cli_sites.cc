@@ -86,10 +86,17 @@ absl::Status AddSite(const Cli& cli, const SiteAdd& add) {
     return Wrong(cli, "Le code d'un site est fait de 1 à 32 caractères parmi a-z, 0-9 et -.",
                  "A site's code is 1 to 32 characters of a-z, 0-9 and -.");
   }
+  RETURN_IF_ERROR(MigrateMoodle(*cli.database));
+  SiteConfig known;  // what stays as it is when it is not said again; empty for a new site
+  if (auto record = LoadSite(cli, add.code); record.ok()) {
+    known = record->config;
+  } else if (!absl::IsNotFound(record.status())) {
+    return record.status();
+  }
   SiteConfig site;
   site.code = add.code;
-  site.title = add.title.empty() ? add.code : add.title;
-  site.url = add.url;
+  site.title = !add.title.empty() ? add.title : !known.title.empty() ? known.title : add.code;
+  site.url = add.url.empty() ? known.url : add.url;
   while (absl::EndsWith(site.url, "/")) site.url.pop_back();
   const bool https = absl::StartsWith(site.url, "https://");
   if (!site.url.empty() && !https &&
@@ -100,7 +107,7 @@ absl::Status AddSite(const Cli& cli, const SiteAdd& add) {
                  "The address begins with https:// (the token does not travel in clear; http:// only with "
                  "moodle.allow_private_addresses).");
   }
-  site.time_zone = add.time_zone;
+  site.time_zone = add.time_zone.empty() ? known.time_zone : add.time_zone;
   if (site.time_zone.empty() && site.url.empty()) site.time_zone = "UTC";
   absl::TimeZone zone;
   if (site.time_zone.empty() || !absl::LoadTimeZone(site.time_zone, &zone)) {
@@ -111,7 +118,10 @@ absl::Status AddSite(const Cli& cli, const SiteAdd& add) {
                  "services do not tell it).");
   }
   std::string token;
-  if (!site.url.empty()) {
+  if (!site.url.empty() && add.token_file.empty() && site.url == known.url) {
+    site.sealed_token = known.sealed_token;
+  } else if (!site.url.empty()) {
+    // A token goes to the address it was given for and to no other.
     if (add.token_file.empty()) {
       return Wrong(
           cli, "Mettez le jeton du service web dans un fichier lisible de vous seul, et donnez-le avec --token-file.",
@@ -120,10 +130,9 @@ absl::Status AddSite(const Cli& cli, const SiteAdd& add) {
     ASSIGN_OR_RETURN(token, ReadSecretFile(add.token_file));
     token = std::string(absl::StripAsciiWhitespace(token));
     if (token.empty()) return Wrong(cli, "Le fichier du jeton est vide.", "The token's file is empty.");
-    ASSIGN_OR_RETURN(const TokenSeal seal, TokenSeal::Open(cli.config->moodle.key_file, cli.config->data_dir));
+    ASSIGN_OR_RETURN(const TokenSeal seal, TokenSeal::Open(*cli.config));
     site.sealed_token = seal.Seal(site.code, token);
   }
-  RETURN_IF_ERROR(MigrateMoodle(*cli.database));
   RETURN_IF_ERROR(cli.database->Write(
       [&](store::Session& session) { return PutSite(session, site, absl::ToUnixMicros(cli.clock->Now())); }));
   *cli.out << Say(cli, "Site ", "Site ") << site.code << " : "

@@ -32,7 +32,7 @@ class MoodleModule final : public Module {
     }
     RETURN_IF_ERROR(MigrateMoodle(*database_));
     const Config& config = *parts_.config;
-    ASSIGN_OR_RETURN(TokenSeal seal, TokenSeal::Open(config.moodle.key_file, config.data_dir));
+    ASSIGN_OR_RETURN(TokenSeal seal, TokenSeal::Open(config));
     seal_ = std::make_unique<TokenSeal>(std::move(seal));
     ASSIGN_OR_RETURN(std::shared_ptr<const DimensionMap> dimensions, LoadDimensions(config));
     dimensions_ = dimensions;

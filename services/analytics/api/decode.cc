@@ -33,13 +33,17 @@ bool IsSiteCode(std::string_view code) {
   });
 }
 
-bool IsStream(std::string_view stream) {
-  return stream == kSiteStream || (stream.starts_with("log/") && stream.size() > 4 && stream.size() <= 128);
-}
-
-// The store takes no NUL in a text: one such event would hold back its whole batch for ever.
+// The store takes no NUL and no broken UTF-8 in a text: one such event would hold back its whole batch for ever. Fields
+// of a message are UTF-8 once they were parsed; what comes from the headers of a message is anything.
 bool IsText(std::string_view text, size_t most) {
   return text.size() <= most && text.find('\0') == std::string_view::npos;
+}
+
+// A log's name is printable ASCII: the import checks it.
+bool IsStream(std::string_view stream) {
+  return stream == kSiteStream ||
+         (stream.starts_with("log/") && stream.size() > 4 && stream.size() <= 128 &&
+          std::all_of(stream.begin(), stream.end(), [](char c) { return c > ' ' && c < 127; }));
 }
 
 bool IsInstant(int64_t at_us) { return at_us >= 0 && at_us < kLatestUs; }

@@ -59,7 +59,7 @@ absl::Status ExportCsv(FigureReader& reader, const Scope& scope, const std::vect
     for (const std::optional<std::string>& cohort : cohorts) {
       for (const Split& cut : kCuts) {
         ASSIGN_OR_RETURN(const std::shared_ptr<const FigureSet> set,
-                         reader.Query({{scope.site, course, cohort}, indicators, cut, true}));
+                         reader.Query({{scope.site, course, cohort}, indicators, cut, true, false}));
         const std::string cohort_text = cohort ? CsvText(*cohort) : "*";
         for (const FigureRow& row : set->figures) {
           AppendRow(text, *set, cohort_text, row);
@@ -70,11 +70,11 @@ absl::Status ExportCsv(FigureReader& reader, const Scope& scope, const std::vect
     }
   }
   if (indicators.empty() || std::find(indicators.begin(), indicators.end(), kCompleteness) != indicators.end()) {
-    ASSIGN_OR_RETURN(const std::optional<Cell> measured, reader.Completeness(scope.site));
-    if (measured) {
-      text += fmt::format("38,{},*,*,*,*,*,*,{},{},,{}\r\n", scope.site, measured->numerator, measured->denominator,
-                          CsvCompleteness(static_cast<int32_t>(std::min(measured->numerator, measured->denominator) *
-                                                               10000 / measured->denominator)));
+    ASSIGN_OR_RETURN(const CompletenessDays days, reader.Completeness(scope.site));
+    for (const auto& [day, cell] : days) {
+      text +=
+          fmt::format("38,{},*,*,{},*,*,*,{},{},,{}\r\n", scope.site, DayLabel(day), cell.numerator, cell.denominator,
+                      CsvCompleteness(static_cast<int32_t>(cell.numerator * 10000 / cell.denominator)));
     }
   }
   return text.empty() ? absl::OkStatus() : piece(std::move(text));

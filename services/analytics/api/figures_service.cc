@@ -36,13 +36,11 @@ void Fill(const Cell& cell, int32_t indicator, int32_t week, int64_t watermark_u
   figure->set_provisional(provisional);
 }
 
-// Indicator 38 of a site: rows pulled / rows counted; -1 while it is not measurable.
+// Indicator 38 of a site over some days: rows pulled / rows counted; -1 while it is not measurable.
 void FillCompleteness(const std::optional<Cell>& cell, int64_t watermark_us, v1::Figure* figure) {
   const Cell said = cell.value_or(Cell{-1, 0});
   const int32_t bp =
-      cell && cell->denominator > 0
-          ? static_cast<int32_t>(std::min(cell->numerator, cell->denominator) * 10000 / cell->denominator)
-          : -1;
+      cell && cell->denominator > 0 ? static_cast<int32_t>(cell->numerator * 10000 / cell->denominator) : -1;
   Fill(said, kCompleteness, kWholeHistory, watermark_us, bp, true, figure);
 }
 
@@ -133,7 +131,7 @@ grpc::Status FiguresService::QueryFigures(grpc::ServerContext* context, const v1
                                                                   kCompleteness) != query.indicators.end();
         std::optional<Cell> completeness;
         if (asks38 && !split) {
-          ASSIGN_OR_RETURN(completeness, reader_.Completeness(query.scope.site));
+          ASSIGN_OR_RETURN(completeness, reader_.RecentCompleteness(query.scope.site));
         }
         bool said38 = !asks38 || split;
         for (const FigureRow& row : set->figures) {

@@ -42,6 +42,8 @@ int32_t Zone::DayOf(int64_t at_us) const {
 
 int32_t Zone::WeekOf(int64_t at_us) const { return WeekOfDay(DayOf(at_us)); }
 
+std::string DayLabel(int32_t day) { return absl::FormatCivilTime(absl::CivilDay(1970, 1, 1) + day); }
+
 std::string WeekLabel(int32_t week) {
   // ISO 8601: the year of a week is the year of its Thursday, and its number the count of Thursdays so far.
   const absl::CivilDay thursday = Civil(FirstDayOfWeek(week) + 3);

@@ -40,6 +40,8 @@ constexpr int32_t FirstDayOfWeek(int32_t week) { return week * 7 - 3; }
 
 // "2020-W53", the ISO 8601 name of a week.
 std::string WeekLabel(int32_t week);
+// "2026-11-21" of days since 1970-01-01.
+std::string DayLabel(int32_t day);
 
 // Number of the UTC day holding an instant.
 constexpr int32_t UtcDay(int64_t at_us) {

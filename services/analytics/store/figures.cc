@@ -13,7 +13,8 @@
 namespace compagnon::analytics {
 namespace {
 
-constexpr size_t kKeptAnswers = 2000;
+// Bounds what the answers kept weigh: a figure is about 160 bytes.
+constexpr size_t kKeptFigures = 200000;
 
 absl::Status NotFound(std::string_view reason) { return WithReason(absl::NotFoundError(std::string(reason)), reason); }
 
@@ -23,6 +24,12 @@ std::optional<int32_t> OptionalDay(const store::Row& row, size_t column) {
 }
 
 constexpr std::string_view kSiteColumns = "s.id, s.code, s.zone, s.watermark_us, s.known_from_us, s.version, s.spans";
+
+// Up to when a course's figures are counted. T of the site is ahead of it between the moment coverage is believed and
+// the end of the pass that counts: figures never state a T they were not counted for. Of (s, c).
+constexpr std::string_view kCountedTo =
+    "CASE WHEN c.next_change_us <= s.watermark_us OR EXISTS (SELECT 1 FROM dirty d WHERE d.site = s.id AND d.course IN "
+    "(0, c.course)) THEN c.counted_us ELSE s.watermark_us END";
 
 absl::StatusOr<SiteKnowledge> SiteOf(const store::Row& row, size_t at = 0) {
   SiteKnowledge site;
@@ -49,12 +56,17 @@ absl::StatusOr<SiteKnowledge> ReadSite(store::Session& session, const std::strin
   return *std::move(site);
 }
 
-absl::StatusOr<CourseKnowledge> ReadCourse(store::Session& session, int64_t site, int64_t course) {
+// Moves the site's T back to where this course's figures stand.
+absl::StatusOr<CourseKnowledge> ReadCourse(store::Session& session, SiteKnowledge& site, int64_t course) {
   std::optional<CourseKnowledge> known;
   RETURN_IF_ERROR(session.Query(
-      "SELECT short_name, full_name, start_day, end_day, version FROM course WHERE site = :p1 AND course = :p2",
-      {site, course}, [&](const store::Row& row) {
+      fmt::format(
+          "SELECT c.short_name, c.full_name, c.start_day, c.end_day, c.version, {} FROM course c JOIN site s ON "
+          "s.id = c.site WHERE c.site = :p1 AND c.course = :p2",
+          kCountedTo),
+      {site.id, course}, [&](const store::Row& row) {
         known = {course, row.Text(0), row.Text(1), OptionalDay(row, 2), OptionalDay(row, 3), row.Int(4)};
+        site.watermark_us = row.Int(5);
         return absl::OkStatus();
       }));
   if (!known) return NotFound("course_not_found");
@@ -70,15 +82,12 @@ CourseFrame FrameOf(const SiteKnowledge& site, const CourseKnowledge& course) {
   return frame;
 }
 
-// Rows pulled and counted, by UTC day (indicator 38).
-using CompletenessDays = std::map<int32_t, Cell>;
-
 absl::StatusOr<CompletenessDays> ReadCompleteness(store::Session& session, int64_t site, int32_t first, int32_t last) {
   CompletenessDays days;
   RETURN_IF_ERROR(
       session.Query("SELECT day, pulled, counted FROM completeness WHERE site = :p1 AND day BETWEEN :p2 AND :p3",
                     {site, int64_t{first}, int64_t{last}}, [&](const store::Row& row) {
-                      days[static_cast<int32_t>(row.Int(0))] = {row.Int(1), row.Int(2)};
+                      days[static_cast<int32_t>(row.Int(0))] = {std::min(row.Int(1), row.Int(2)), row.Int(2)};
                       return absl::OkStatus();
                     }));
   return days;
@@ -91,6 +100,13 @@ Cell SumOf(const CompletenessDays& days, int32_t first, int32_t last) {
     sum.denominator += day->second.denominator;
   }
   return sum;
+}
+
+absl::StatusOr<std::optional<Cell>> ReadRecentCompleteness(store::Session& session, const SiteKnowledge& site) {
+  const int32_t today = UtcDay(site.watermark_us);
+  ASSIGN_OR_RETURN(const CompletenessDays days, ReadCompleteness(session, site.id, today - 6, today));
+  const Cell sum = SumOf(days, today - 6, today);
+  return sum.denominator > 0 ? std::optional<Cell>(sum) : std::nullopt;
 }
 
 int32_t CompletenessOf(const SiteKnowledge& site, const CompletenessDays& days, int64_t from_us, int64_t to_us) {
@@ -152,12 +168,13 @@ absl::StatusOr<std::shared_ptr<const FigureSet>> FigureReader::Query(const Figur
     rows.clear();
     kept.reset();
     ASSIGN_OR_RETURN(set.site, ReadSite(session, query.scope.site));
-    ASSIGN_OR_RETURN(set.course, ReadCourse(session, set.site.id, *query.scope.course));
+    ASSIGN_OR_RETURN(set.course, ReadCourse(session, set.site, *query.scope.course));
     {
       absl::MutexLock lock(&mutex_);
       const auto found = kept_.find(key);
       if (found != kept_.end() && found->second.course_version == set.course.version &&
-          found->second.site_version == set.site.version) {
+          found->second.site_version == set.site.version &&
+          found->second.set->site.watermark_us == set.site.watermark_us) {
         kept = found->second.set;
         return absl::OkStatus();
       }
@@ -243,9 +260,17 @@ absl::StatusOr<std::shared_ptr<const FigureSet>> FigureReader::Query(const Figur
                                                                    std::cref(b.age_band), std::cref(b.country));
   });
   auto shared = std::make_shared<const FigureSet>(std::move(set));
+  if (!query.keep) return shared;
   absl::MutexLock lock(&mutex_);
-  if (kept_.size() >= kKeptAnswers) kept_.clear();
-  kept_[key] = {shared->course.version, shared->site.version, shared};
+  const size_t weight = shared->figures.size() + 1;
+  if (kept_weight_ + weight > kKeptFigures) {
+    kept_.clear();
+    kept_weight_ = 0;
+  }
+  Kept& place = kept_[key];
+  if (place.set != nullptr) kept_weight_ -= place.set->figures.size() + 1;
+  kept_weight_ += weight;
+  place = {shared->course.version, shared->site.version, shared};
   return shared;
 }
 
@@ -288,10 +313,10 @@ absl::StatusOr<std::vector<CohortLine>> FigureReader::Cohorts(const std::vector<
     std::vector<store::Value> params;
     std::string sql = fmt::format(
         "SELECT {}, c.course, w.text, h.cohort, h.last_action_us, c.short_name, c.full_name, c.start_day, c.end_day, "
-        "c.version"
+        "c.version, {}"
         " FROM cohort h JOIN site s ON s.id = h.site JOIN course c ON c.site = h.site AND c.course = h.course"
         " JOIN word w ON w.id = h.cohort WHERE ({})",
-        kSiteColumns, InsideScopes(held, params));
+        kSiteColumns, kCountedTo, InsideScopes(held, params));
     if (after) {
       sql += fmt::format(" AND (s.code, c.course, w.text) > (:p{}, :p{}, :p{})", params.size() + 1, params.size() + 2,
                          params.size() + 3);
@@ -312,6 +337,7 @@ absl::StatusOr<std::vector<CohortLine>> FigureReader::Cohorts(const std::vector<
       line.cohort = row.Text(8);
       line.run = line.cohort.empty();
       line.last_action_us = row.Int(10);
+      site.watermark_us = row.Int(16);
       line.watermark_us = site.watermark_us;
       lines.push_back(std::move(line));
       found.push_back({std::move(site), row.Int(9)});
@@ -363,8 +389,8 @@ absl::StatusOr<LearnerPage> FigureReader::Learners(const Scope& scope, const std
   LearnerPage page;
   RETURN_IF_ERROR(database_.Read([&](store::Session& session) -> absl::Status {
     page = {};
-    ASSIGN_OR_RETURN(const SiteKnowledge site, ReadSite(session, scope.site));
-    ASSIGN_OR_RETURN(const CourseKnowledge course, ReadCourse(session, site.id, *scope.course));
+    ASSIGN_OR_RETURN(SiteKnowledge site, ReadSite(session, scope.site));
+    ASSIGN_OR_RETURN(const CourseKnowledge course, ReadCourse(session, site, *scope.course));
     std::vector<store::Value> params = {site.id, course.course};
     std::string where = "site = :p1 AND course = :p2 AND learner = 1 AND from_us IS NOT NULL";
     if (scope.cohort) {
@@ -459,25 +485,30 @@ absl::StatusOr<std::vector<FreshnessLine>> FigureReader::Freshness(const std::ve
                         return absl::OkStatus();
                       }));
     for (FreshnessLine& line : lines) {
-      const int32_t today = UtcDay(line.site.watermark_us);
-      ASSIGN_OR_RETURN(const CompletenessDays days, ReadCompleteness(session, line.site.id, today - 6, today));
-      if (const Cell sum = SumOf(days, today - 6, today); sum.denominator > 0) line.completeness = sum;
+      ASSIGN_OR_RETURN(line.completeness, ReadRecentCompleteness(session, line.site));
     }
     return absl::OkStatus();
   }));
   return lines;
 }
 
-absl::StatusOr<std::optional<Cell>> FigureReader::Completeness(const std::string& site) {
+absl::StatusOr<CompletenessDays> FigureReader::Completeness(const std::string& site) {
+  CompletenessDays days;
+  RETURN_IF_ERROR(database_.Read([&](store::Session& session) -> absl::Status {
+    ASSIGN_OR_RETURN(const SiteKnowledge known, ReadSite(session, site));
+    ASSIGN_OR_RETURN(days, ReadCompleteness(session, known.id, INT32_MIN, INT32_MAX));
+    std::erase_if(days, [](const auto& day) { return day.second.denominator == 0; });
+    return absl::OkStatus();
+  }));
+  return days;
+}
+
+absl::StatusOr<std::optional<Cell>> FigureReader::RecentCompleteness(const std::string& site) {
   std::optional<Cell> sum;
   RETURN_IF_ERROR(database_.Read([&](store::Session& session) -> absl::Status {
-    sum.reset();
     ASSIGN_OR_RETURN(const SiteKnowledge known, ReadSite(session, site));
-    return session.Query("SELECT sum(pulled), sum(counted) FROM completeness WHERE site = :p1", {known.id},
-                         [&](const store::Row& row) {
-                           if (row.Int(1) > 0) sum = {row.Int(0), row.Int(1)};
-                           return absl::OkStatus();
-                         });
+    ASSIGN_OR_RETURN(sum, ReadRecentCompleteness(session, known));
+    return absl::OkStatus();
   }));
   return sum;
 }

@@ -48,7 +48,7 @@ struct SiteKnowledge {
   int64_t id = 0;
   std::string code;
   std::optional<Zone> zone;
-  int64_t watermark_us = 0;
+  int64_t watermark_us = 0;  // T; beside a course's figures, the T they were counted for
   int64_t known_from_us = 0;
   int64_t version = 0;
   std::vector<CoverageSpan> spans;
@@ -73,6 +73,7 @@ struct FigureQuery {
   std::vector<int32_t> indicators;  // empty = all with a public code
   Split by;
   bool weekly = false;
+  bool keep = true;  // the answer is kept for the next caller; an export asks for everything once
 };
 
 // A place in a list, for paging: the last line that was handed over.
@@ -113,6 +114,10 @@ struct LearnerPage {
   bool more = false;
 };
 
+// Rows pulled and counted, by UTC day (indicator 38). Pulled is never above counted: a day does not make good for
+// another's loss.
+using CompletenessDays = std::map<int32_t, Cell>;
+
 struct FreshnessLine {
   SiteKnowledge site;
   int64_t last_ingest_us = 0, events = 0, duplicates = 0, rejected = 0, late = 0;
@@ -145,8 +150,10 @@ class FigureReader {
   absl::StatusOr<std::vector<FreshnessLine>> Freshness(const std::vector<std::string>& held, const std::string& after,
                                                        size_t limit);
 
-  // Indicator 38 of a site over all days counted; none = not measurable.
-  absl::StatusOr<std::optional<Cell>> Completeness(const std::string& site);
+  // Indicator 38 of a site by UTC day, the days on which the plugin counted rows; none = not measurable.
+  absl::StatusOr<CompletenessDays> Completeness(const std::string& site);
+  // The same summed over the 7 UTC days up to T; none = not measurable.
+  absl::StatusOr<std::optional<Cell>> RecentCompleteness(const std::string& site);
 
  private:
   struct Kept {
@@ -157,6 +164,7 @@ class FigureReader {
   Dictionary& dictionary_;
   absl::Mutex mutex_;
   std::map<std::string, Kept> kept_ ABSL_GUARDED_BY(mutex_);
+  size_t kept_weight_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace compagnon::analytics

@@ -57,7 +57,7 @@ class Transaction {
 
  private:
   struct Counts {
-    int64_t taken = 0, duplicates = 0, rejected = 0, late = 0;
+    int64_t events = 0, taken = 0, duplicates = 0, rejected = 0, late = 0;
   };
   struct SiteZone {
     std::optional<Zone> zone;  // none: local days wait until a zone is known and raw was read again
@@ -148,6 +148,7 @@ class Transaction {
           ++counts.rejected;
           ++report_.rejected;
         } else {
+          counts.events += list == 0;  // states are no events
           ++counts.taken;
           ++report_.taken;
         }
@@ -270,7 +271,7 @@ class Transaction {
     // History brought by a file is not late: nobody waited for it.
     if (batch_.streams[batch_stream].stream != kSiteStream) return;
     const auto zone = zones_.find(site);
-    if (zone == zones_.end() || occurred_us + 14 * kDayUs < 0 || now_us_ - occurred_us < kLateUs) return;
+    if (zone == zones_.end() || now_us_ - occurred_us < kLateUs) return;
     if (zone->second.Midnight(FirstDayOfWeek(zone->second.WeekOf(occurred_us) + 1)) + kLateUs < now_us_)
       ++counts_[batch_stream].late;
   }
@@ -289,7 +290,8 @@ class Transaction {
           session_.Execute("INSERT INTO course (site, course, pos, short_name, full_name, start_day, end_day, visible)"
                            " VALUES (:p1, :p2, :p3, :p4, :p5, :p6, :p7, :p8) ON CONFLICT (site, course) DO UPDATE SET"
                            " pos = excluded.pos, short_name = excluded.short_name, full_name = excluded.full_name,"
-                           " start_day = excluded.start_day, end_day = excluded.end_day, visible = excluded.visible"
+                           " start_day = excluded.start_day, end_day = excluded.end_day, visible = excluded.visible,"
+                           " version = course.version + 1"
                            " WHERE excluded.pos > course.pos",
                            {key.first, key.second, course->pos, course->short_name, course->full_name,
                             day(course->start_day), day(course->end_day), int64_t{course->visible}}));
@@ -397,9 +399,9 @@ class Transaction {
           session_
               .Execute(
                   "UPDATE stream SET events = events + :p2, duplicates = duplicates + :p3, rejected = rejected + :p4,"
-                  " late = late + :p5, last_ingest_us = CASE WHEN :p2 > 0 THEN :p6 ELSE last_ingest_us END WHERE id = "
+                  " late = late + :p5, last_ingest_us = CASE WHEN :p7 > 0 THEN :p6 ELSE last_ingest_us END WHERE id = "
                   ":p1",
-                  {int64_t{numbers_.stream[i]}, c.taken, c.duplicates, c.rejected, c.late, now_us_})
+                  {int64_t{numbers_.stream[i]}, c.events, c.duplicates, c.rejected, c.late, now_us_, c.taken})
               .status());
     }
     return absl::OkStatus();

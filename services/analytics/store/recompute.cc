@@ -21,6 +21,8 @@ namespace {
 constexpr int64_t kStatedKept = 64;
 // Few, so that nobody waits long for a course's row or for SQLite's one writer.
 constexpr size_t kCoursesPerTransaction = 8;
+// A rebuild merges the actions it holds into learner-days each time it has read so many.
+constexpr size_t kMergeActionsAt = 500000;
 
 absl::StatusOr<int64_t> TakenUpTo(store::Session& session, int64_t site, std::string_view stream, int64_t pos) {
   int64_t count = 0;
@@ -75,15 +77,23 @@ absl::StatusOr<PassReport> Recompute::Pass() {
       return absl::OkStatus();
     });
   }));
+  // What fails for one site or course holds back no other; the first error is the pass's.
+  absl::Status failed;
+  const auto note = [&](const absl::Status& status, int64_t site, int64_t course) {
+    if (status.ok()) return true;
+    Log(LogLevel::kError, "figures not counted",
+        {{"site_number", site}, {"course", course}, {"reason", ReasonOf(status)}});
+    failed.Update(status);
+    return false;
+  };
   for (const Site& site : sites) {
-    if (site.rebuild) {
-      RETURN_IF_ERROR(Rebuild(site.id));
+    if (site.rebuild && note(Rebuild(site.id), site.id, 0)) {
       site_marks = true;
       ++report.rebuilt;
     }
     if (site.stated) {
       const int64_t before = report.believed;
-      RETURN_IF_ERROR(Believe(site.id, report));
+      note(Believe(site.id, report), site.id, 0);
       site_marks = site_marks || report.believed > before;
     }
   }
@@ -104,8 +114,7 @@ absl::StatusOr<PassReport> Recompute::Pass() {
           return absl::OkStatus();
         });
   }));
-  for (size_t at = 0; at < due.size(); at += kCoursesPerTransaction) {
-    const size_t end = std::min(due.size(), at + kCoursesPerTransaction);
+  const auto count = [&](size_t at, size_t end) -> absl::Status {
     int64_t full = 0, cells = 0;
     RETURN_IF_ERROR(database_.Write([&](store::Session& session) -> absl::Status {
       full = cells = 0;
@@ -123,7 +132,14 @@ absl::StatusOr<PassReport> Recompute::Pass() {
     report.courses += static_cast<int64_t>(end - at);
     report.full_courses += full;
     report.cells += cells;
+    return absl::OkStatus();
+  };
+  for (size_t at = 0; at < due.size(); at += kCoursesPerTransaction) {
+    const size_t end = std::min(due.size(), at + kCoursesPerTransaction);
+    if (count(at, end).ok()) continue;
+    for (size_t i = at; i < end; ++i) note(count(i, i + 1), due[i].first, due[i].second);
   }
+  if (!failed.ok()) return failed;
   return report;
 }
 
@@ -217,6 +233,7 @@ absl::Status Recompute::Rebuild(int64_t site) {
     for (int64_t month = from; month <= to; ++month) {
       std::vector<LearnerDay> days;
       std::vector<std::array<int64_t, 5>> completed;
+      size_t merge_at = kMergeActionsAt;
       RETURN_IF_ERROR(ReadRaw(session, site, UtcMonthStart(static_cast<int32_t>(month)),
                               UtcMonthStart(static_cast<int32_t>(month + 1)), [&](const Activity& e) {
                                 const NameKind kind = names.KindOf(e.name);
@@ -229,6 +246,10 @@ absl::Status Recompute::Rebuild(int64_t site) {
                                        1,
                                        e.occurred_us,
                                        e.occurred_us});
+                                }
+                                if (days.size() >= merge_at) {
+                                  days = Aggregate(std::move(days));
+                                  merge_at = days.size() + kMergeActionsAt;
                                 }
                                 return absl::OkStatus();
                               }));

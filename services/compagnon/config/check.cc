@@ -1,4 +1,5 @@
 // Mistakes that two keys make together, and what production forbids.
+#include <algorithm>
 #include <set>
 
 #include "absl/strings/match.h"
@@ -31,6 +32,7 @@ class Checker {
     Keys();
     Rpc();
     Edge();
+    MoodleKey();
     if (c_.moodle.poll_active_ms > c_.moodle.poll_idle_ms) {
       Add("moodle.poll_active_ms", "un site actif serait relevé moins souvent qu’un site calme (poll_idle_ms)",
           "an active site would be polled less often than a quiet one (poll_idle_ms)");
@@ -149,6 +151,18 @@ class Checker {
     if (c_.edge.session_idle_minutes > c_.edge.session_hours * 60) {
       Add("edge.session_idle_minutes", "dépasse session_hours", "exceeds session_hours");
     }
+  }
+
+  // On PostgreSQL several machines may read the same sealed tokens: a key that each made for itself would open none of
+  // the others'. A configuration that calls moodle at an address may be of a process that needs no key; moodle itself
+  // then refuses to start without.
+  void MoodleKey() {
+    const bool listed = std::find(c_.modules.begin(), c_.modules.end(), "moodle") != c_.modules.end();
+    if (c_.store.backend != "postgresql" || !c_.moodle.key_file.empty() || !listed) return;
+    if (c_.rpc.addresses.count("moodle") > 0) return;
+    Add("moodle.key_file",
+        "manque : avec PostgreSQL la clé des jetons est un fichier, le même partout où tourne moodle",
+        "missing: with PostgreSQL the tokens' key is a file, the same wherever moodle runs");
   }
 
   const Config& c_;

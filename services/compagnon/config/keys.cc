@@ -359,8 +359,10 @@ const std::vector<Key>& Rows() {
        {},
        0,
        0,
-       "32 octets aléatoires en hexadécimal qui chiffrent les jetons ; vide : fait dans data_dir. À sauvegarder à part",
-       "32 random bytes in hex that encrypt tokens; empty: made in data_dir. Back it up apart"},
+       "32 octets aléatoires en hexadécimal qui chiffrent les jetons ; vide : fait dans data_dir (avec "
+       "postgresql : à donner, le même pour chaque moodle). À sauvegarder à part",
+       "32 random bytes in hex that encrypt tokens; empty: made in data_dir (with postgresql: required, the same for "
+       "every moodle). Back it up apart"},
       {"moodle",
        "dimensions_file",
        AT(moodle.dimensions_file),

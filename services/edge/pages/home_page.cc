@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -61,17 +62,23 @@ View Card(const Format& format, const CohortLine& line, const std::map<std::stri
   return card;
 }
 
-// The sentence over all cohorts. Sums only what is of one and the same week: two sites may stand at different ones.
-void Lead(const Format& format, const std::vector<CohortLine>& cohorts, View* view) {
+// The sentence over the cohorts of this page. Sums only what is of one and the same week: two sites may stand at
+// different ones. The line of a whole course holds the learners of its cohorts already.
+void Lead(const Format& format, const HomePage& page, View* view) {
   const Catalogue& texts = format.texts();
-  int64_t active = 0, before = 0, enrolled = 0, completed = 0, counted = 0;
+  int64_t active = 0, before = 0, enrolled = 0, completed = 0;
   bool comparable = true;
   std::string week;
-  for (const CohortLine& line : cohorts) week = std::max(week, line.active.week);
+  for (const CohortLine& line : page.cohorts) week = std::max(week, line.active.week);
   if (week.empty()) return;
-  for (const CohortLine& line : cohorts) {
-    if (line.active.week != week) continue;
-    ++counted;
+  std::set<std::string> whole, courses;
+  for (const CohortLine& line : page.cohorts) {
+    if (line.active.week == week && line.name == CourseOf(line.name)) whole.insert(line.name);
+  }
+  for (const CohortLine& line : page.cohorts) {
+    const std::string course = CourseOf(line.name);
+    if (line.active.week != week || (line.name != course && whole.contains(course))) continue;
+    courses.insert(course);
     active += line.active.numerator;
     before += line.active_before.numerator;
     comparable = comparable && !line.active_before.week.empty() && line.active_before.computable();
@@ -79,10 +86,12 @@ void Lead(const Format& format, const std::vector<CohortLine>& cohorts, View* vi
     completed += line.newly_completed;
   }
   const std::string people = format.Count("active", active), span = format.WeekSpan(week);
+  const int64_t counted = courses.size();
   std::string lead =
       comparable ? format.Count("home.lead", counted,
                                 {{"active", people}, {"week", span}, {"change", ChangeOf(format, active - before)}})
                  : format.Count("home.lead_plain", counted, {{"active", people}, {"week", span}});
+  if (!page.first_page || !page.next_page.empty()) lead = texts.Text("home.on_page", {{"lead", lead}});
   view->Set("lead", std::move(lead));
   std::string moves = texts.Text("moves.both", {{"enrolled", format.Count("moves.enrolled", enrolled)},
                                                 {"completed", format.Count("moves.completed", completed)}});
@@ -104,7 +113,7 @@ View HomeView(const Format& format, const HomePage& page) {
   if (page.cohorts_missing == Missing::kForbidden) note("missing.cohorts_forbidden");
   if (page.freshness_missing == Missing::kUnavailable) note("missing.freshness");
   view.Set("notes", std::move(notes));
-  Lead(format, page.cohorts, &view);
+  Lead(format, page, &view);
   View::List cards;
   for (const CohortLine& line : page.cohorts) cards.push_back(Card(format, line, page.sites));
   view.Set("empty", cards.empty() && page.cohorts_missing == Missing::kNo);

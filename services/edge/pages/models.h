@@ -65,6 +65,7 @@ struct SiteFreshness {
 
 struct HomePage {
   std::vector<CohortLine> cohorts;
+  bool first_page = true;
   std::string next_page;  // opaque
   Missing cohorts_missing = Missing::kNo;
   std::vector<SiteFreshness> freshness;

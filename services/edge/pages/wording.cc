@@ -83,6 +83,12 @@ std::string SiteOf(std::string_view name) {
   return "sites/" + std::string(parts[1]);
 }
 
+std::string CourseOf(std::string_view name) {
+  const std::vector<std::string_view> parts = SplitText(name, '/');
+  if (parts.size() < 4 || parts[0] != "sites" || parts[2] != "courses") return "";
+  return SiteOf(name) + "/courses/" + std::string(parts[3]);
+}
+
 std::string CohortPath(std::string_view name) {
   const std::vector<std::string_view> parts = SplitText(name, '/');
   const bool run = parts.size() == 4, cohort = parts.size() == 6 && parts[4] == "cohorts";

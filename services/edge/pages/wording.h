@@ -40,6 +40,8 @@ std::string DimensionValue(const Format& format, std::string_view dimension, std
 
 // "sites/sn1" of any resource name below it, "" when it is none.
 std::string SiteOf(std::string_view name);
+// "sites/sn1/courses/4" of that name and of any below it, "" when it is none.
+std::string CourseOf(std::string_view name);
 // "sn1/4/A" of "sites/sn1/courses/4/cohorts/A", percent-encoded: what stands after "/cohorts/". "" when it is no
 // cohort.
 std::string CohortPath(std::string_view name);

@@ -424,9 +424,18 @@ absl::Duration SiteLink::ExportStep(const ExportPass& pass) {
   };
   absl::Status status;
   if (!body.ok()) {
-    if (FaultOf(body.status()).category == FaultCategory::kRetry) return Failed(body.status());
+    const WsFault fault = FaultOf(body.status());
+    // What concerns the whole site leaves the pass where it is: it goes on once the site is read again.
+    if (!MayConcernOneRequest(fault)) return Failed(body.status());
+    if (!export_refused_) {
+      // A pull tells a refused kind from a token that expired: only if it is answered is the kind refused.
+      export_refused_ = true;
+      next_pull_ = absl::InfinitePast();
+      return absl::ZeroDuration();
+    }
     // A kind this plugin or this account cannot export is left out, and said; the others go on.
-    problem = FaultOf(body.status()).code;
+    export_refused_ = false;
+    problem = fault.code;
     Log(LogLevel::kWarning, "export refused", {{"site", site_.code}, {"kind", kind}, {"reason", problem}});
     next_kind();
     status = database_.Write([&](store::Session& session) -> absl::Status {
@@ -434,6 +443,7 @@ absl::Duration SiteLink::ExportStep(const ExportPass& pass) {
       return PutPass(session, site_.code, next, problem);
     });
   } else {
+    export_refused_ = false;
     auto page = parser_.Export(*std::move(body));
     if (!page.ok()) return Failed(AnswerFault(page.status()));
     if (page->fingerprint != cursor_.fingerprint) return Stop("fingerprint_changed", page->epoch, page->fingerprint);
@@ -497,6 +507,7 @@ absl::Duration SiteLink::Failed(const absl::Status& status) {
   const WsFault fault = FaultOf(status);
   if (fault.code == "cursorreset") return Stop("cursorreset", "", "");
   if (fault.code == "cancelled") return kLookAgain;  // this process stops; the site did nothing wrong
+  export_refused_ = false;
   ++faults_in_a_row_;
   SiteHealth health = health_;
   health.link = fault.category == FaultCategory::kRetry ? Link::kUnreachable : Link::kNeedsOperator;

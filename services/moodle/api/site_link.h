@@ -100,6 +100,7 @@ class SiteLink {
   int page_rows_;           // asked for; less than options_.page_rows while a row that cannot be stored is looked for
   int rows_put_aside_ = 0;  // one after the other
   bool pulled_last_ = false;
+  bool export_refused_ = false;  // the kind in hand, since the last call that was answered or that failed otherwise
   absl::Time next_pull_ = absl::InfinitePast();
   bool pass_may_wait_ = true;  // false once the database said that no pass is due, until `pass_checked_` is old
   absl::Time pass_checked_ = absl::InfinitePast();

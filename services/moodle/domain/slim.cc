@@ -133,7 +133,8 @@ std::optional<SlimActivity> ToSlim(const MoodleEvent& event) {
 
   slim.user = event.user > 0 ? event.user : 0;
   slim.related_user = event.related_user > 0 ? event.related_user : 0;
-  slim.acted_by_other = event.real_user > 0 && event.real_user != event.user;
+  // A log's 0 is not null: it arrives as -1, somebody unknown acted.
+  slim.acted_by_other = event.real_user != 0 && event.real_user != event.user;
   if (event.object_table != "user") slim.object = event.object_id;
   if (event.name == "\\core\\event\\user_graded") {
     int64_t item = 0;

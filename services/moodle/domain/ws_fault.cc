@@ -181,6 +181,20 @@ FaultCategory CategoryOf(std::string_view code) {
   return k != nullptr ? k->category : kOperator;
 }
 
+bool MayConcernOneRequest(const WsFault& fault) {
+  switch (fault.category) {
+    case kRetry:
+      return false;
+    case kCaller:
+    case kGone:
+      return true;
+    case kOperator:
+      break;
+  }
+  return fault.code == "accessexception" || fault.code == "missingfunction" || fault.code == "nopermissions" ||
+         fault.code == "requireloginerror" || !IsKnownCode(fault.code);
+}
+
 bool IsKnownCode(std::string_view code) { return Find(code) != nullptr; }
 
 std::string NextStep(std::string_view code, std::string_view locale) {

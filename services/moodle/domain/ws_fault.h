@@ -28,6 +28,10 @@ struct WsFault {
 // Category of an errorcode, Moodle's or ours. An unknown one is kOperator: it is shown, tried again slowly, and stops
 // nothing else.
 FaultCategory CategoryOf(std::string_view code);
+// True when the fault may concern this one request (its function, its capability, its parameters) while others of the
+// same token are answered. False for what concerns the site, the network or the token. "accessexception" is both: an
+// expired token gives it, and a function that the service lacks.
+bool MayConcernOneRequest(const WsFault& fault);
 // False when the code is in no table.
 bool IsKnownCode(std::string_view code);
 

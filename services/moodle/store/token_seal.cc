@@ -9,7 +9,6 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
-#include "platform/base/config.h"
 #include "platform/base/ids.h"
 
 namespace compagnon::moodle {
@@ -46,10 +45,15 @@ TokenSeal::TokenSeal(std::string key) : key_(std::move(key)) {
   if (key_.size() != 32) Die("the key that seals tokens is not 32 bytes");
 }
 
-absl::StatusOr<TokenSeal> TokenSeal::Open(const std::string& key_file, const std::string& data_dir) {
-  const std::string path = key_file.empty() ? absl::StrCat(data_dir, "/moodle.key") : key_file;
+absl::StatusOr<TokenSeal> TokenSeal::Open(const Config& config) {
+  const std::string& key_file = config.moodle.key_file;
+  const std::string path = key_file.empty() ? absl::StrCat(config.data_dir, "/moodle.key") : key_file;
   if (key_file.empty()) {
-    mkdir(data_dir.c_str(), 0700);
+    if (config.store.backend == "postgresql") {
+      return absl::InvalidArgumentError(
+          "moodle.key_file is missing: on PostgreSQL every process of moodle opens the same tokens with the same key");
+    }
+    mkdir(config.data_dir.c_str(), 0700);
     if (access(path.c_str(), F_OK) != 0) RETURN_IF_ERROR(MakeKey(path));
   }
   ASSIGN_OR_RETURN(const std::string hex, ReadSecretFile(path));

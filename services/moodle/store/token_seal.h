@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "platform/base/config.h"
 #include "platform/base/status.h"
 
 namespace compagnon::moodle {
@@ -13,8 +14,9 @@ namespace compagnon::moodle {
 // Thread-safe.
 class TokenSeal {
  public:
-  // `key_file`: 64 hexadecimal digits, mode 0600. "" = <data_dir>/moodle.key, made at first use.
-  static absl::StatusOr<TokenSeal> Open(const std::string& key_file, const std::string& data_dir);
+  // With the key of moodle.key_file: 64 hexadecimal digits, mode 0600. None named: <data_dir>/moodle.key, made at first
+  // use; on PostgreSQL, which other machines may share, InvalidArgument.
+  static absl::StatusOr<TokenSeal> Open(const Config& config);
   explicit TokenSeal(std::string key);  // 32 bytes
 
   std::string Seal(std::string_view site, std::string_view token) const;

@@ -77,8 +77,9 @@ struct Config {
   } edge;
 
   struct Moodle {
-    std::string
-        key_file;  // 32 random bytes in hex that encrypt tokens and key the tombstones; made in data_dir when empty
+    // 32 random bytes in hex that encrypt tokens and key the tombstones; made in data_dir when empty (on PostgreSQL it
+    // must be given).
+    std::string key_file;
     std::string dimensions_file;           // dimensions.toml; empty = <data_dir>/dimensions.toml if there
     bool allow_private_addresses = false;  // call a Moodle at a private or loopback address
     int poll_active_ms = 2000;

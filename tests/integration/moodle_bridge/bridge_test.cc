@@ -50,7 +50,7 @@ struct Suite {
       CAPTURE(added.ToString());
       REQUIRE(added.ok());
     }
-    auto opened = TokenSeal::Open("", folder);
+    auto opened = TokenSeal::Open(config);
     REQUIRE(opened.ok());
     seal = std::make_unique<TokenSeal>(*opened);
   }

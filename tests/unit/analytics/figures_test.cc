@@ -66,5 +66,65 @@ STORE_CONTRACT("a late event changes the day it happened and not the day it arri
   CHECK(f["9 2026-W12 * * *"] == Pair{0, 1});
 }
 
+STORE_CONTRACT("a course that cannot be counted keeps the moment its figures were counted for and holds back no other",
+               "[figures]") {
+  Store s(backend.database());
+  Feed feed;
+  feed.Course(4).Enrol(11, 4, {{"2026-03-01", ""}}).Course(5).Enrol(12, 5, {{"2026-03-01", ""}});
+  feed.Cover({{"bridge/a", "2026-03-01", "2026-03-10"}});
+  s.Take(feed);
+  s.Count();
+  REQUIRE(s.database
+              .Write([](store::Session& session) {
+                return session.Execute("UPDATE enrolment SET more = 'broken' WHERE course = 4").status();
+              })
+              .ok());
+  feed.Act(11, 4, "2026-03-11 08:00").Act(12, 5, "2026-03-11 08:00");
+  feed.Enrol(13, 5, {{"2026-03-11", ""}}).Cover({{"bridge/a", "2026-03-01", "2026-03-20"}});
+  s.Take(feed);
+  CHECK_FALSE(s.recompute.Pass().ok());
+  const auto watermark = [&](int64_t course) {
+    const auto set = s.reader.Query({{"sn1", course, std::nullopt}, {}, {}, true});
+    REQUIRE(set.ok());
+    return (*set)->site.watermark_us;
+  };
+  CHECK(watermark(4) == At("2026-03-10"));
+  CHECK(watermark(5) == At("2026-03-20"));
+  CHECK(s.Figures("sites/sn1/courses/5")["2 * * * *"] == Pair{2, 0});
+  const auto lines = s.reader.Cohorts({"*"}, std::nullopt, 10);
+  REQUIRE(lines.ok());
+  REQUIRE(lines->size() == 2);
+  CHECK((*lines)[0].watermark_us == At("2026-03-10"));
+  CHECK((*lines)[1].watermark_us == At("2026-03-20"));
+}
+
+STORE_CONTRACT("figures asked for between ingest and count state the moment they were counted for", "[figures]") {
+  Store s(backend.database());
+  Feed feed;
+  feed.Course(4).Enrol(11, 4, {{"2026-03-01", ""}}).Cover({{"bridge/a", "2026-03-01", "2026-03-10"}});
+  s.Take(feed);
+  s.Count();
+  const auto watermark = [&] { return (*s.reader.Query({{"sn1", 4, std::nullopt}, {}, {}, true}))->site.watermark_us; };
+  CHECK(watermark() == At("2026-03-10"));
+  // The site is known further on, and the course has nothing new: its figures hold for the new T as they are.
+  feed.Cover({{"bridge/a", "2026-03-01", "2026-03-10 06:00"}});
+  s.Take(feed);
+  s.Count();
+  CHECK(watermark() == At("2026-03-10 06:00"));
+}
+
+STORE_CONTRACT("a day on which too much was pulled does not make good for another day's loss", "[figures]") {
+  Store s(backend.database());
+  Feed feed;
+  feed.Course(4).Enrol(11, 4, {{"2026-03-01", ""}});
+  feed.Counted("2026-03-08", 50, 100).Counted("2026-03-09", 150, 100);
+  feed.Cover({{"bridge/a", "2026-03-01", "2026-03-10"}});
+  s.Take(feed);
+  s.Count();
+  const auto recent = s.reader.RecentCompleteness("sn1");
+  REQUIRE((recent.ok() && recent->has_value()));
+  CHECK(**recent == Pair{150, 200});
+}
+
 }  // namespace
 }  // namespace compagnon::analytics

@@ -259,7 +259,8 @@ STORE_CONTRACT("the export has all cuts and mapped cohorts and no formula", "[se
   CHECK(has("2,sn1,4,*,2026-W10,inconnu,*,*,1,,2026-03-18T12:00:00Z,100.00"));
   CHECK(has("21,sn1,4,*,*,M,inconnu,'=1+1,0,1,2026-03-18T12:00:00Z,89.23"));
   CHECK(has("2open,sn1,5,*,*,*,*,*,1,,2026-03-18T12:00:00Z,89.23"));
-  CHECK(has("38,sn1,*,*,*,*,*,*,190,200,,95.00"));
+  CHECK(has("38,sn1,*,*,2026-03-17,*,*,*,90,100,,90.00"));
+  CHECK(has("38,sn1,*,*,2026-03-18,*,*,*,100,100,,100.00"));
   CHECK(absl::StrContains(csv, ",,\r\n") == false);
   for (const std::string& line : lines) CHECK((line.empty() || std::count(line.begin(), line.end(), ',') == 11));
   CHECK(absl::StrContains(w.Export("sites/sn1/courses/5", {"2"}), "38,") == false);

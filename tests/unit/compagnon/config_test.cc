@@ -172,6 +172,17 @@ TEST_CASE("production refuses plain links and a loopback address for people") {
   CHECK(MistakesIn("environment = \"production\"\n[edge]\npublic_url = \"https://compagnon.example.org\"\n").empty());
 }
 
+TEST_CASE("on PostgreSQL the key of the tokens is named unless moodle runs elsewhere") {
+  const Folder folder;
+  const std::string store = "[store]\nbackend = \"postgresql\"\npostgresql_url = \"host=/run/pg\"\n";
+  CHECK(MistakesIn(store).find("moodle.key_file: missing") != std::string::npos);
+  CHECK(MistakesIn(store + "[moodle]\nkey_file = \"" + folder.Write("key", std::string(64, 'a') + "\n") + "\"\n")
+            .empty());
+  CHECK(MistakesIn("modules = [\"analytics\"]\n" + store).empty());
+  CHECK(MistakesIn(store + "[rpc.addresses]\nmoodle = \"127.0.0.1:7400\"\n").empty());
+  CHECK(MistakesIn("[store]\nbackend = \"sqlite\"\n").empty());
+}
+
 TEST_CASE("a password in the file is refused and not repeated") {
   const std::string told =
       MistakesIn("[store]\nbackend = \"postgresql\"\npostgresql_url = \"host=/tmp password=hunter2\"\n");
@@ -198,7 +209,7 @@ TEST_CASE("the explanation names what was changed and no secret") {
   const auto config = LoadConfig(folder.Write("compagnon.toml",
                                               "[store]\nbackend = \"postgresql\"\npostgresql_url = \"host=/run/pg\"\n"
                                               "password_file = \"" +
-                                                  secret + "\"\n"));
+                                                  secret + "\"\n[moodle]\nkey_file = \"" + secret + "\"\n"));
   REQUIRE(config.ok());
   const std::string told = ExplainConfig(*config, "en");
   CHECK(told.find("Data: PostgreSQL (host=/run/pg)") != std::string::npos);

@@ -333,7 +333,41 @@ TEST_CASE("the home adds up only cohorts that stand at the same week") {
   c.active = Rate(100, 200, "2026-W09");
   page.cohorts = {a, b, c};
   const std::string html = AllPages().Home(Language::kFrench, SignedIn(), page);
-  CHECK(Says(html, "15 apprenants actifs du 9 au 15 mars, dans 2 cohortes, +1 par rapport à la semaine précédente."));
+  CHECK(Says(html, "15 apprenants actifs du 9 au 15 mars, dans 2 cours, +1 par rapport à la semaine précédente."));
+}
+
+TEST_CASE("the home counts the learners of a course once where its cohorts have lines too") {
+  HomePage page;
+  CohortLine run, a, b, only;
+  run.name = "sites/sn1/courses/4", a.name = run.name + "/cohorts/A", b.name = run.name + "/cohorts/B";
+  only.name = "sites/sn1/courses/40/cohorts/A";  // a neighbour whose whole is not shown
+  run.active = Rate(30, 60, "2026-W11"), run.active_before = Rate(28, 60, "2026-W10");
+  a.active = Rate(20, 40, "2026-W11"), a.active_before = Rate(19, 40, "2026-W10");
+  b.active = Rate(10, 20, "2026-W11"), b.active_before = Rate(9, 20, "2026-W10");
+  only.active = Rate(5, 9, "2026-W11"), only.active_before = Rate(5, 9, "2026-W10");
+  run.newly_enrolled = 3, a.newly_enrolled = 2, b.newly_enrolled = 1;
+  page.cohorts = {run, a, b, only};
+  const std::string html = AllPages().Home(Language::kFrench, SignedIn(), page);
+  CHECK(Says(html, "35 apprenants actifs du 9 au 15 mars, dans 2 cours, +2 par rapport à la semaine précédente."));
+  CHECK(Says(html, "3 nouvelles inscriptions"));
+  page.cohorts = {a, b};
+  CHECK(
+      Says(AllPages().Home(Language::kFrench, SignedIn(), page), "30 apprenants actifs du 9 au 15 mars, dans 1 cours"));
+}
+
+TEST_CASE("the first sentence of a home of several pages says that it speaks of one") {
+  HomePage page;
+  CohortLine line;
+  line.name = "sites/sn1/courses/1";
+  line.active = Rate(10, 20, "2026-W11");
+  page.cohorts = {line};
+  const auto home = [&] { return AllPages().Home(Language::kFrench, SignedIn(), page); };
+  CHECK_FALSE(Says(home(), "Sur cette page"));
+  page.next_page = "x";
+  CHECK(Says(home(), "Sur cette page : 10 apprenants actifs"));
+  page.next_page.clear();
+  page.first_page = false;
+  CHECK(Says(home(), "Sur cette page : 10 apprenants actifs"));
 }
 
 TEST_CASE("who may not export sees no link to a file") {

@@ -21,6 +21,7 @@ class FakePlugin final : public WsClient {
   int64_t acked = 0;
   int pulls = 0, acks = 0, exports = 0;
   std::vector<WsFault> faults;                                  // the next calls fail with these, first one first
+  std::map<std::string, WsFault> export_faults;                 // kind -> what its export answers instead of rows
   std::map<std::string, std::vector<std::string>> export_rows;  // kind -> states, ids ascending
   std::vector<std::string> exported;                            // "kind after_id courseid", in the order of calls
 
@@ -59,6 +60,8 @@ class FakePlugin final : public WsClient {
     if (function == "local_compagnon_export") {
       ++exports;
       const std::string kind = params["kind"];
+      if (const auto refused = export_faults.find(kind); refused != export_faults.end())
+        return FaultStatus(refused->second, "");
       const int64_t after = params["after_id"], limit = params["limit"];
       exported.push_back(kind + " " + std::to_string(after) + " " + std::to_string(params.value("courseid", 0)));
       const auto found = export_rows.find(kind);

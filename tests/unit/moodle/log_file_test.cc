@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "moodle/domain/php_serialize.h"
+#include "moodle/domain/slim.h"
 #include "moodle/domain/taken_ids.h"
 #include "moodle/import/line_file.h"
 #include "moodle/import/log_batches.h"
@@ -92,6 +93,11 @@ TEST_CASE("a real user of 0 is somebody else, not nobody in particular", "[impor
   MoodleEvent event;
   Fine(FromJson(R"({"id":9,"eventname":"\\x","userid":3,"courseid":5,"timecreated":1,"realuserid":0})", &event));
   CHECK(event.real_user == -1);
+  event.anonymous = false;
+  event.component = "core", event.target = "course", event.action = "viewed";
+  const auto slim = ToSlim(event);
+  REQUIRE(slim);
+  CHECK(slim->acted_by_other);
 }
 
 TEST_CASE("a row that does not say whether it is anonymous counts as anonymous", "[import]") {

@@ -157,23 +157,38 @@ STORE_CONTRACT("a site's settings are kept with the sealed token as bytes", "[pu
 TEST_CASE("processes that start at once make one key and all read it whole") {
   for (int round = 0; round < 20; ++round) {
     const Folder folder;
+    Config config;
+    config.data_dir = folder.path();
     std::vector<std::string> opened(8);  // what each sealed, "" when it read no key
     std::vector<std::thread> starting;
     std::atomic<bool> go{false};
     for (std::string& sealed : opened) {
       starting.emplace_back([&] {
         while (!go) std::this_thread::yield();
-        const auto seal = TokenSeal::Open("", folder.path());
+        const auto seal = TokenSeal::Open(config);
         if (seal.ok()) sealed = seal->Seal("sn1", "0123456789abcdef");
       });
     }
     go = true;
     for (std::thread& one : starting) one.join();
-    const auto seal = TokenSeal::Open("", folder.path());
+    const auto seal = TokenSeal::Open(config);
     REQUIRE(seal.ok());
     for (const std::string& sealed : opened) REQUIRE(seal->Unseal("sn1", sealed).ok());
     CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 1);
   }
+}
+
+TEST_CASE("no key is made on one machine for tokens that others read") {
+  const Folder folder;
+  Config config;
+  config.data_dir = folder.path();
+  config.store.backend = "postgresql";
+  CHECK(TokenSeal::Open(config).status().code() == absl::StatusCode::kInvalidArgument);
+  CHECK(std::filesystem::is_empty(folder.path()));
+  config.moodle.key_file = folder.Write("named", std::string(64, 'a') + "\n");
+  std::filesystem::permissions(config.moodle.key_file,
+                               std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  CHECK(TokenSeal::Open(config).ok());
 }
 
 TEST_CASE("a sealed token opens for its own site under its own key and unchanged") {

@@ -378,6 +378,51 @@ STORE_CONTRACT("a pass goes on where it stopped when the process dies", "[link]"
   CHECK(std::count(scene.plugin.exported.begin(), scene.plugin.exported.end(), "roles 0 0") == 1);
 }
 
+STORE_CONTRACT("a token revoked during a pass leaves the pass where it is and a new token ends it", "[link]") {
+  for (const char* code : {"invalidtoken", "accessexception", "tls", "http_404", "wsaccessusersuspended"}) {
+    INFO(code);
+    Scene scene(backend);
+    REQUIRE(scene.database.Write([](store::Session& s) { return StartNewEpoch(s, "sn1", 5); }).ok());
+    scene.plugin.epoch = code;  // an epoch of its own for each fault
+    scene.directory.sweeps.clear();
+    scene.plugin.AddViews(1);
+    auto link = scene.Link();
+    link->Step();
+    link->Step();
+    REQUIRE(scene.plugin.exported.size() == 1);
+    scene.plugin.faults.assign(50, {FaultCategory::kOperator, code, {}});
+    for (int i = 0; i < 20; ++i) {
+      scene.clock.Advance(absl::Minutes(2));
+      link->Step();
+    }
+    CHECK(scene.Record().health.problem == code);
+    CHECK(scene.Count("SELECT count(*) FROM export_pass WHERE ended_us = 0") == 1);
+    scene.plugin.faults.clear();
+    for (int i = 0; i < 40; ++i) {
+      scene.clock.Advance(absl::Minutes(2));
+      link->Step();
+    }
+    CHECK(scene.Count("SELECT count(*) FROM export_pass WHERE ended_us = 0") == 0);
+    CHECK(scene.directory.sweeps.size() == ExportKinds().size());
+    CHECK(scene.Record().health.link == Link::kOk);
+    link->Release();
+  }
+}
+
+STORE_CONTRACT("a kind that the account may not export is left out and the other kinds are read", "[link]") {
+  Scene scene(backend);
+  scene.plugin.export_faults["roles"] = {FaultCategory::kOperator, "nopermissions", {}};
+  scene.plugin.export_faults["cohorts"] = {FaultCategory::kOperator, "accessexception", {}};
+  scene.plugin.export_faults["groups"] = {FaultCategory::kOperator, "an_error_nobody_classified", {}};
+  scene.plugin.export_faults["enrolments"] = {FaultCategory::kCaller, "invalidkind", {}};
+  scene.plugin.AddViews(1);
+  auto link = scene.Link();
+  scene.Run(*link);
+  CHECK(scene.directory.sweeps.size() == ExportKinds().size() - 4);
+  CHECK(scene.Count("SELECT count(*) FROM export_pass WHERE ended_us > 0") == 1);
+  CHECK(scene.Record().health.link == Link::kOk);
+}
+
 STORE_CONTRACT("the guard against mass deletion is an incident and the pass goes on", "[link]") {
   Scene scene(backend);
   scene.directory.guard_trips = true;
