@@ -7,6 +7,7 @@
 #include "compagnon/moodle/v1/sites.grpc.pb.h"
 #include "edge/backend.h"
 #include "edge/http/ascii_text.h"
+#include "edge/pages/weeks.h"
 #include "edge/pages/wording.h"
 #include "platform/base/log.h"
 #include "platform/rpc/call.h"
@@ -327,7 +328,7 @@ class GrpcBackend : public Backend {
       }
     }
     if (near) {
-      const std::string last_week = LastCompleteWeek(page);
+      const std::string last_week = LastCompleteWeek(page.watermark_us, ZoneOf(page.site));
       const auto add_split = [&](const Call<pb::QueryFiguresResponse>& call, const char* dimension) {
         Split split = ToSplit(call.answer, dimension, last_week);
         split.missing = MissingOf(call.status, "QueryFigures");
@@ -397,14 +398,6 @@ class GrpcBackend : public Backend {
     }
     const std::vector<std::string_view> parts = SplitText(page->name, '/');
     if (parts.size() == 6) page->cohort = std::string(parts[5]);
-  }
-
-  static std::string LastCompleteWeek(const CohortPage& page) {
-    const absl::TimeZone zone = ZoneOf(page.site);
-    for (auto week = page.weekly_active.rbegin(); week != page.weekly_active.rend(); ++week) {
-      if (!IsCurrentWeek(*week, page.watermark_us, zone)) return week->week;
-    }
-    return "none";
   }
 
   void TakeLearners(const Asker& asker, const std::string& name, const pb::ListLearnersResponse& answer,

@@ -83,6 +83,7 @@ export async function open(browser, edge, cookie, { width = 1280, height = 900, 
 
 export const pages = [
   "/",
+  "/cohorts/sn1/3",
   "/cohorts/sn1/4",
   "/cohorts/sn1/4/A",
   "/cohorts/sn1/5",

@@ -19,6 +19,8 @@ const shots = [
   ["cohort-320-fr", "/cohorts/sn1/4/A", { width: 320, height: 700 }],
   ["cohort-1280-ar-dark", "/cohorts/ma1/7", { width: 1280, language: "ar", dark: true }],
   ["cohort-320-ar", "/cohorts/ma1/7", { width: 320, height: 700, language: "ar" }],
+  ["ended-1280-fr", "/cohorts/sn1/3", { width: 1280 }],
+  ["ended-320-ar", "/cohorts/sn1/3", { width: 320, height: 700, language: "ar" }],
   ["hostile-1280-en", "/cohorts/ma1/8/A%20%26%20B%20%3Ctest%3E", { width: 1280, language: "en" }],
   ["empty-1280-fr", "/cohorts/sn1/9", { width: 1280 }],
   ["freshness-1280-fr", "/freshness", { width: 1280 }],

@@ -5,6 +5,7 @@
 #include "edge/http/request_rules.h"
 #include "edge/pages/chart.h"
 #include "edge/pages/pages.h"
+#include "edge/pages/weeks.h"
 #include "edge/pages/wording.h"
 
 namespace compagnon::edge {
@@ -27,35 +28,47 @@ void SetCsv(const Format& format, const CohortPage& page, std::string_view indic
   view->Set("csv_label", format.texts().Text("csv.label", {{"what", what}}));
 }
 
-const Ratio* LastComplete(const CohortPage& page, const absl::TimeZone& zone, size_t skip) {
-  size_t seen = 0;
-  for (auto week = page.weekly_active.rbegin(); week != page.weekly_active.rend(); ++week) {
-    if (IsCurrentWeek(*week, page.watermark_us, zone)) continue;
-    if (seen++ == skip) return &*week;
+// The last complete week; when nobody counted in it (the course has ended), the last one in which somebody did as well.
+std::string Lead(const Format& format, const CohortPage& page, const Ratio& active, const Ratio& before,
+                 const absl::TimeZone& zone) {
+  const int64_t year = YearOf(page.watermark_us, zone);
+  std::string lead = ActivitySentence(format, active, before, year);
+  if (active.computable()) return lead;
+  const Ratio* counted = nullptr;
+  for (const Ratio& week : page.weekly_active) {
+    if (week.denominator > 0 && week.week < active.week) counted = &week;
   }
-  return nullptr;
+  if (counted == nullptr) return lead;
+  return lead + " " +
+         format.texts().Text("cohort.sentence_last", {{"active", format.Count("active", counted->numerator)},
+                                                      {"week", format.WeekSpan(counted->week, year)}});
 }
 
-View Keys(const Format& format, const CohortPage& page, const absl::TimeZone& zone) {
+View Keys(const Format& format, const CohortPage& page, const Ratio& active, const absl::TimeZone& zone) {
   View::List figures;
   for (const std::string indicator : kKeyFigures) {
     const Ratio* ratio = nullptr;
     if (indicator == "9") {
-      ratio = LastComplete(page, zone, 0);
+      if (!active.week.empty()) ratio = &active;
     } else if (const auto found = page.totals.find(indicator); found != page.totals.end()) {
       ratio = &found->second;
     }
     if (ratio == nullptr) continue;
     const std::string name = format.texts().Text("indicator." + indicator);
     View figure;
-    figure.Set("name", name).Set("value", ValueOf(format, *ratio)).Set("of", PartsOf(format, *ratio));
+    figure.Set("name", name).Set("value", ValueOf(format, *ratio));
+    figure.Set("of", indicator == "9" && !ratio->computable() ? format.texts().Text("cohort.nobody")
+                                                              : PartsOf(format, *ratio));
     figure.Set("none", !ratio->computable());
     if (indicator == "38") {
       // This one is the completeness.
       if (ratio->numerator < 0) continue;
     } else {
       std::string data = CompletenessOf(format, ratio->completeness_bp);
-      if (indicator == "9") data = format.WeekSpan(ratio->week) + " · " + data;
+      if (indicator == "9") {
+        const std::string span = format.WeekSpan(ratio->week, YearOf(page.watermark_us, zone));
+        data = ratio->computable() ? span + " · " + data : span;
+      }
       if (ratio->watermark_us != 0 && ratio->watermark_us != page.watermark_us) {
         const std::string when = format.DateTime(absl::FromUnixMicros(ratio->watermark_us), zone);
         data += " · " + format.texts().Text("figure.until", {{"when", when}});
@@ -70,22 +83,25 @@ View Keys(const Format& format, const CohortPage& page, const absl::TimeZone& zo
   return keys;
 }
 
-View Activity(const Format& format, const CohortPage& page, const absl::TimeZone& zone) {
+// `weeks` is not empty.
+View Activity(const Format& format, const CohortPage& page, const std::vector<Ratio>& weeks,
+              const absl::TimeZone& zone) {
   const Catalogue& texts = format.texts();
-  const size_t skip = page.weekly_active.size() > kChartWeeks ? page.weekly_active.size() - kChartWeeks : 0;
+  const size_t skip = weeks.size() > kChartWeeks ? weeks.size() - kChartWeeks : 0;
+  const int64_t year = YearOf(page.watermark_us, zone);
   std::vector<Bar> bars;
   View::List rows;
   int64_t most = 0;
-  for (size_t i = skip; i < page.weekly_active.size(); ++i) {
-    const Ratio& week = page.weekly_active[i];
+  for (size_t i = skip; i < weeks.size(); ++i) {
+    const Ratio& week = weeks[i];
     const bool current = IsCurrentWeek(week, page.watermark_us, zone);
     bars.push_back({week.numerator, week.denominator, current || IsIncomplete(week)});
     most = std::max(most, week.numerator);
     View row;
-    row.Set("week", format.WeekSpan(week.week));
-    row.Set("of", week.computable() ? PartsOf(format, week) : texts.Text("figure.nobody"));
+    row.Set("week", format.WeekSpan(week.week, year));
+    row.Set("of", week.computable() ? PartsOf(format, week) : texts.Text("cohort.nobody"));
     row.Set("share", ValueOf(format, week));
-    std::string data = CompletenessOf(format, week.completeness_bp);
+    std::string data = week.computable() ? CompletenessOf(format, week.completeness_bp) : texts.Text("figure.missing");
     row.Set("data", current ? texts.Text("cohort.current_week") + " · " + data : data);
     rows.push_back(std::move(row));
   }
@@ -95,8 +111,8 @@ View Activity(const Format& format, const CohortPage& page, const absl::TimeZone
   activity.Set("label", format.Count("cohort.chart", bars.size(), {{"most", format.Number(most)}}));
   activity.Set("top", format.Number(chart.top)).Set("half", format.Number(chart.top / 2));
   activity.Set("grid", chart.grid).Set("whole", chart.whole).Set("bars", chart.value).Set("weak", chart.weak);
-  activity.Set("first", format.WeekShort(page.weekly_active[skip].week));
-  activity.Set("last", bars.size() > 1 ? format.WeekShort(page.weekly_active.back().week) : "");
+  activity.Set("first", format.WeekShort(weeks[skip].week, year));
+  activity.Set("last", bars.size() > 1 ? format.WeekShort(weeks.back().week, year) : "");
   activity.Set("rows", std::move(rows));
   SetCsv(format, page, "9", texts.Text("cohort.weekly"), &activity);
   return activity;
@@ -218,9 +234,9 @@ View CohortView(const Format& format, const CohortPage& page) {
   view.Set("notes", std::move(notes));
 
   if (page.figures_missing == Missing::kNo) {
-    const Ratio* active = LastComplete(page, zone, 0);
-    const Ratio* before = LastComplete(page, zone, 1);
-    view.Set("lead", ActivitySentence(format, active ? *active : Ratio{}, before ? *before : Ratio{}));
+    const std::string last = LastCompleteWeek(page.watermark_us, zone);
+    const Ratio active = WeekAmong(page.weekly_active, last);
+    view.Set("lead", Lead(format, page, active, WeekAmong(page.weekly_active, WeekBefore(last)), zone));
     if (page.watermark_us == 0) {
       view.Set("known", texts.Text("cohort.unknown"));
     } else {
@@ -230,8 +246,9 @@ View CohortView(const Format& format, const CohortPage& page) {
                    ? texts.Text("cohort.known_utc", {{"when", when}})
                    : texts.Text("cohort.known", {{"when", when}, {"zone", format.Foreign(page.site.time_zone)}}));
     }
-    view.Set("keys", Keys(format, page, zone));
-    if (!page.weekly_active.empty()) view.Set("activity", Activity(format, page, zone));
+    view.Set("keys", Keys(format, page, active, zone));
+    const std::vector<Ratio> weeks = EveryWeek(page.weekly_active);
+    if (!weeks.empty()) view.Set("activity", Activity(format, page, weeks, zone));
     View::List splits;
     for (const Split& split : page.splits) splits.push_back(SplitView(format, page, split));
     view.Set("splits", std::move(splits));

@@ -107,21 +107,21 @@ std::string Format::DateTime(absl::Time t, const absl::TimeZone& zone) const {
   return catalogue_.Text("date.time", {{"date", DateOf(t, zone)}, {"time", absl::FormatTime("%H:%M", t, zone)}});
 }
 
-std::string Format::WeekSpan(std::string_view week) const {
+std::string Format::WeekSpan(std::string_view week, int64_t year) const {
   const std::optional<absl::CivilDay> monday = MondayOf(week);
   if (!monday) return std::string(week);
   const absl::CivilDay sunday = *monday + 6;
-  const bool same_month = monday->month() == sunday.month();
+  const bool same_month = monday->month() == sunday.month(), two_years = monday->year() != sunday.year();
   const std::string first =
       same_month ? (monday->day() == 1 && language() == Language::kFrench ? "1er" : std::to_string(monday->day()))
-                 : Date(*monday, monday->year() != sunday.year());
-  return catalogue_.Text("week.span", {{"first", first}, {"last", Date(sunday, monday->year() != sunday.year())}});
+                 : Date(*monday, two_years);
+  return catalogue_.Text("week.span", {{"first", first}, {"last", Date(sunday, two_years || sunday.year() != year)}});
 }
 
-std::string Format::WeekShort(std::string_view week) const {
+std::string Format::WeekShort(std::string_view week, int64_t year) const {
   const std::optional<absl::CivilDay> monday = MondayOf(week);
   if (!monday) return std::string(week);
-  return catalogue_.Text("week.short", {{"number", week.substr(6)}, {"date", Date(*monday, false)}});
+  return catalogue_.Text("week.short", {{"number", week.substr(6)}, {"date", Date(*monday, monday->year() != year)}});
 }
 
 std::string Format::Count(std::string_view key, int64_t n, Catalogue::Arguments arguments) const {

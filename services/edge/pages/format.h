@@ -32,10 +32,11 @@ class Format {
   // "16 mars 2026 à 14:05".
   std::string DateTime(absl::Time t, const absl::TimeZone& zone) const;
   std::string DateOf(absl::Time t, const absl::TimeZone& zone, bool year = true) const;
-  // Of ISO week "2026-W12": "du 16 au 22 mars"; the week itself when it is malformed.
-  std::string WeekSpan(std::string_view week) const;
-  // "S12", "W12", ... for the edge of a chart.
-  std::string WeekShort(std::string_view week) const;
+  // Of ISO week "2026-W12": "du 16 au 22 mars", with its year unless that is `year`, which goes without saying; the
+  // week itself when it is malformed.
+  std::string WeekSpan(std::string_view week, int64_t year) const;
+  // "S12 · 16 mars", for the edge of a chart.
+  std::string WeekShort(std::string_view week, int64_t year) const;
   // A text whose language is not the page's (a name, a code): in Arabic it is isolated, so that its direction moves
   // nothing around it.
   std::string Foreign(std::string_view text) const;

@@ -37,7 +37,7 @@ View Figure(const Format& format, std::string_view indicator, const Ratio& ratio
   return figure;
 }
 
-View Card(const Format& format, const CohortLine& line, const std::map<std::string, SiteInfo>& sites) {
+View Card(const Format& format, const CohortLine& line, const std::map<std::string, SiteInfo>& sites, int64_t year) {
   SiteInfo site;
   site.name = SiteOf(line.name);
   if (const auto known = sites.find(site.name); known != sites.end()) site = known->second;
@@ -46,7 +46,7 @@ View Card(const Format& format, const CohortLine& line, const std::map<std::stri
   const std::string& title = line.course_full_name.empty() ? line.course_short_name : line.course_full_name;
   card.Set("title", title.empty() ? line.name : DisplayName(title));
   card.Set("cohort", CohortTitle(format, line.cohort)).Set("site", TitleOf(site));
-  card.Set("sentence", ActivitySentence(format, line.active, line.active_before));
+  card.Set("sentence", ActivitySentence(format, line.active, line.active_before, year));
   const bool begun = std::any_of(line.recent_weeks.begin(), line.recent_weeks.end(),
                                  [](const Ratio& week) { return week.denominator > 0; });
   if (begun) card.Set("spark", Spark(format, line.recent_weeks));
@@ -64,7 +64,7 @@ View Card(const Format& format, const CohortLine& line, const std::map<std::stri
 
 // The sentence over the cohorts of this page. Sums only what is of one and the same week: two sites may stand at
 // different ones. The line of a whole course holds the learners of its cohorts already.
-void Lead(const Format& format, const HomePage& page, View* view) {
+void Lead(const Format& format, const HomePage& page, int64_t year, View* view) {
   const Catalogue& texts = format.texts();
   int64_t active = 0, before = 0, enrolled = 0, completed = 0;
   bool comparable = true;
@@ -78,14 +78,19 @@ void Lead(const Format& format, const HomePage& page, View* view) {
   for (const CohortLine& line : page.cohorts) {
     const std::string course = CourseOf(line.name);
     if (line.active.week != week || (line.name != course && whole.contains(course))) continue;
+    // A course that ended before, or has nobody yet, has no part in either week.
+    if (!line.active.computable() && !line.active_before.computable()) continue;
     courses.insert(course);
     active += line.active.numerator;
     before += line.active_before.numerator;
-    comparable = comparable && !line.active_before.week.empty() && line.active_before.computable();
+    // A course that has just begun has no week before to be compared with; one that has just ended has.
+    comparable = comparable && !line.active_before.week.empty() &&
+                 (line.active_before.computable() || !line.active.computable());
     enrolled += line.newly_enrolled;
     completed += line.newly_completed;
   }
-  const std::string people = format.Count("active", active), span = format.WeekSpan(week);
+  if (courses.empty()) return;
+  const std::string people = format.Count("active", active), span = format.WeekSpan(week, year);
   const int64_t counted = courses.size();
   std::string lead =
       comparable ? format.Count("home.lead", counted,
@@ -113,9 +118,14 @@ View HomeView(const Format& format, const HomePage& page) {
   if (page.cohorts_missing == Missing::kForbidden) note("missing.cohorts_forbidden");
   if (page.freshness_missing == Missing::kUnavailable) note("missing.freshness");
   view.Set("notes", std::move(notes));
-  Lead(format, page, &view);
+  // Sites stand at dates of their own: the year that goes without saying is that of the newest.
+  int64_t newest = 0;
+  for (const CohortLine& line : page.cohorts) newest = std::max(newest, line.active.watermark_us);
+  for (const SiteFreshness& fresh : page.freshness) newest = std::max(newest, fresh.watermark_us);
+  const int64_t year = YearOf(newest, absl::UTCTimeZone());
+  Lead(format, page, year, &view);
   View::List cards;
-  for (const CohortLine& line : page.cohorts) cards.push_back(Card(format, line, page.sites));
+  for (const CohortLine& line : page.cohorts) cards.push_back(Card(format, line, page.sites, year));
   view.Set("empty", cards.empty() && page.cohorts_missing == Missing::kNo);
   view.Set("cohorts", std::move(cards));
   view.Set("next", PercentEncode(page.next_page));

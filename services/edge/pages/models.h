@@ -108,8 +108,9 @@ struct CohortPage {
   SiteInfo site;
   int64_t watermark_us = 0;
   std::map<std::string, Ratio> totals;  // by indicator code, to date
-  std::vector<Ratio> weekly_active;     // indicator 9, oldest first; the week holding T may be the last
-  std::vector<Ratio> weekly_enrolled;   // indicator 2
+  std::vector<Ratio>
+      weekly_active;  // indicator 9, oldest first, without weeks of nobody; the one holding T may be last
+  std::vector<Ratio> weekly_enrolled;  // indicator 2
   Missing figures_missing = Missing::kNo;
   std::vector<Split> splits;
   std::vector<LearnerLine> learners;

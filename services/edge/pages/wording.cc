@@ -33,16 +33,21 @@ std::string ChangeOf(const Format& format, int64_t delta) {
   return format.texts().Text("change.delta", {{"delta", format.Signed(delta)}});
 }
 
-std::string ActivitySentence(const Format& format, const Ratio& active, const Ratio& before) {
+std::string ActivitySentence(const Format& format, const Ratio& active, const Ratio& before, int64_t year) {
   const Catalogue& texts = format.texts();
   if (active.week.empty()) return texts.Text("cohort.no_week");
   const std::string count = format.Count("active", active.numerator);
-  const std::string week = format.WeekSpan(active.week);
+  const std::string week = format.WeekSpan(active.week, year);
+  if (!active.computable()) return texts.Text("cohort.sentence_nobody", {{"week", week}});
   if (before.week.empty() || !before.computable())
     return texts.Text("cohort.sentence_plain", {{"active", count}, {"week", week}});
   return texts.Text(
       "cohort.sentence",
       {{"active", count}, {"week", week}, {"change", ChangeOf(format, active.numerator - before.numerator)}});
+}
+
+int64_t YearOf(int64_t watermark_us, const absl::TimeZone& zone) {
+  return absl::ToCivilYear(absl::FromUnixMicros(watermark_us), zone).year();
 }
 
 bool IsCurrentWeek(const Ratio& week, int64_t watermark_us, const absl::TimeZone& zone) {

@@ -22,8 +22,11 @@ std::string CompletenessOf(const Format& format, int32_t completeness_bp);
 bool IsIncomplete(const Ratio& ratio);
 
 // "112 apprenants actifs du 9 au 15 mars, +8 par rapport à la semaine précédente."; says so when no week is complete
-// yet. `before` counts only when it is a week too.
-std::string ActivitySentence(const Format& format, const Ratio& active, const Ratio& before);
+// yet, or nobody counted in it. `before` is the week before, compared with when somebody counted in it. `year` as for
+// Format::WeekSpan.
+std::string ActivitySentence(const Format& format, const Ratio& active, const Ratio& before, int64_t year);
+// The year of T in a zone: the one that goes without saying.
+int64_t YearOf(int64_t watermark_us, const absl::TimeZone& zone);
 // "+8 par rapport à la semaine précédente" or "autant que la semaine précédente".
 std::string ChangeOf(const Format& format, int64_t delta);
 

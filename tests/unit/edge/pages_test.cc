@@ -10,6 +10,7 @@
 
 #include "edge/pages/chart.h"
 #include "edge/pages/embedded_files.h"
+#include "edge/pages/weeks.h"
 #include "edge/pages/wording.h"
 
 namespace compagnon::edge {
@@ -26,17 +27,18 @@ const Pages& AllPages() {
 
 Format In(Language language) { return Format(AllPages().catalogues().at(language)); }
 
+constexpr int64_t kNow = 1773945000LL * 1000000;  // 19 March 2026, 18:30 UTC
+
 Ratio Rate(int64_t numerator, int64_t denominator, std::string week = "") {
   Ratio ratio;
   ratio.numerator = numerator;
   ratio.denominator = denominator;
   ratio.has_denominator = true;
   ratio.week = std::move(week);
+  ratio.watermark_us = kNow;
   ratio.completeness_bp = 10000;
   return ratio;
 }
-
-constexpr int64_t kNow = 1773945000LL * 1000000;  // 19 March 2026, 18:30 UTC
 
 CohortPage SomeCohort() {
   CohortPage page;
@@ -269,6 +271,68 @@ TEST_CASE("the first sentence compares the last complete week with the one befor
   CHECK(Says(CohortHtml(newest), "Aucune semaine complète n’est encore connue."));
 }
 
+TEST_CASE("the weeks compared are those of the calendar whatever rows there are") {
+  CohortPage gap = SomeCohort();
+  gap.weekly_active[0].week = "2026-W09";  // nobody was enrolled in W10
+  CHECK(Says(CohortHtml(gap), "112 apprenants actifs du 9 au 15 mars."));
+  CHECK_FALSE(Says(CohortHtml(gap), "par rapport à la semaine précédente"));
+  CHECK(Says(CohortHtml(gap),
+             "<th scope=\"row\">du 2 au 8 mars</th><td class=\"num\" data-label=\"Actifs sur inscrits\">personne à "
+             "suivre</td>"));
+  CHECK(Says(CohortHtml(gap), "sur 4 semaines"));
+}
+
+TEST_CASE("a course that ended long ago is not told as if it went on") {
+  CohortPage past = SomeCohort();
+  past.watermark_us += 365LL * 86400 * 1000000;  // March 2027
+  past.weekly_active = {Rate(15, 20, "2025-W50"), Rate(12, 20, "2025-W51")};
+  const std::string html = CohortHtml(past);
+  CHECK(Says(html,
+             "Personne à suivre du 8 au 14 mars : le cours n’est pas ouvert ou n’a pas d’inscrits. Dernière semaine "
+             "suivie : 12 apprenants actifs du 15 au 21 décembre 2025."));
+  CHECK_FALSE(Says(html, "par rapport à la semaine précédente"));
+  CHECK(Says(html, "S51 · 15 décembre 2025"));
+  CHECK(Says(html, "sur 2 semaines"));
+}
+
+TEST_CASE("a course that ended takes nothing from the home's comparison of the others") {
+  HomePage page;
+  CohortLine past, present;
+  past.name = "sites/sn1/courses/1", present.name = "sites/sn1/courses/2";
+  past.active = Rate(0, 0, "2026-W11"), past.active_before = Rate(0, 0, "2026-W10");
+  present.active = Rate(10, 20, "2026-W11"), present.active_before = Rate(8, 20, "2026-W10");
+  page.cohorts = {past, present};
+  const std::string html = AllPages().Home(Language::kFrench, SignedIn(), page);
+  CHECK(Says(html, "10 apprenants actifs du 9 au 15 mars, dans 1 cours, +2 par rapport à la semaine précédente."));
+  CHECK(Says(html, "Personne à suivre du 9 au 15 mars"));
+}
+
+TEST_CASE("the calendar of weeks crosses the years and stands where its site does") {
+  absl::TimeZone dubai;
+  REQUIRE(absl::LoadTimeZone("Asia/Dubai", &dubai));
+  const auto at = [](int year, int month, int day, int hour) {
+    return absl::ToUnixMicros(absl::FromCivil(absl::CivilHour(year, month, day, hour), absl::UTCTimeZone()));
+  };
+  const absl::TimeZone utc = absl::UTCTimeZone();
+  CHECK(LastCompleteWeek(kNow, utc) == "2026-W11");
+  CHECK(LastCompleteWeek(at(2026, 3, 15, 23), utc) == "2026-W10");
+  CHECK(LastCompleteWeek(at(2026, 3, 15, 23), dubai) == "2026-W11");
+  CHECK(LastCompleteWeek(at(2026, 3, 16, 0), utc) == "2026-W11");
+  CHECK(LastCompleteWeek(at(2021, 1, 6, 0), utc) == "2020-W53");
+  CHECK(LastCompleteWeek(0, utc).empty());
+  CHECK(WeekBefore("2021-W01") == "2020-W53");
+  CHECK(WeekBefore("2026-W01") == "2025-W52");
+  CHECK(WeekBefore("").empty());
+  for (std::string week = "2026-W30"; week > "2015-W01"; week = WeekBefore(week))
+    CHECK(*MondayOf(WeekBefore(week)) + 7 == *MondayOf(week));
+  std::vector<std::string> labels;
+  for (const Ratio& week : EveryWeek({Rate(0, 0, "2020-W50"), Rate(1, 2, "2020-W52"), Rate(1, 2, "2021-W01"),
+                                      Rate(0, 0, "2021-W02"), Rate(1, 2, "bad")}))
+    labels.push_back(week.week);
+  CHECK(labels == std::vector<std::string>{"2020-W52", "2020-W53", "2021-W01"});
+  CHECK(EveryWeek({Rate(1, 2, "0001-W01"), Rate(1, 2, "9999-W01")}).size() < 5000);
+}
+
 TEST_CASE("a week is current until midnight of the site and not of UTC") {
   Ratio week = Rate(1, 2, "2026-W11");
   absl::TimeZone casablanca, dakar;
@@ -430,10 +494,13 @@ TEST_CASE("dates are of the site's zone and weeks are ISO weeks") {
   REQUIRE(absl::LoadTimeZone("Pacific/Noumea", &noumea));
   CHECK(french.DateTime(absl::FromUnixMicros(kNow), noumea) == "20 mars 2026 à 05:30");
   CHECK(french.Date(absl::CivilDay(2026, 5, 1)) == "1er mai 2026");
-  CHECK(french.WeekSpan("2026-W12") == "du 16 au 22 mars");
-  CHECK(french.WeekSpan("2026-W14") == "du 30 mars au 5 avril");
-  CHECK(french.WeekSpan("2026-W01") == "du 29 décembre 2025 au 4 janvier 2026");
-  CHECK(french.WeekSpan("2020-W53") == "du 28 décembre 2020 au 3 janvier 2021");
+  CHECK(french.WeekSpan("2026-W12", 2026) == "du 16 au 22 mars");
+  CHECK(french.WeekSpan("2026-W14", 2026) == "du 30 mars au 5 avril");
+  CHECK(french.WeekSpan("2026-W01", 2026) == "du 29 décembre 2025 au 4 janvier 2026");
+  CHECK(french.WeekSpan("2020-W53", 2026) == "du 28 décembre 2020 au 3 janvier 2021");
+  CHECK(french.WeekSpan("2025-W51", 2026) == "du 15 au 21 décembre 2025");
+  CHECK(french.WeekShort("2025-W51", 2026) == "S51 · 15 décembre 2025");
+  CHECK(french.WeekShort("2026-W12", 2026) == "S12 · 16 mars");
   CHECK_FALSE(MondayOf("2021-W53"));
   for (const char* bad : {"", "2026-12", "2026-W00", "2026-W54", "2026-Wab", "x026-W01"}) CHECK_FALSE(MondayOf(bad));
 }
