@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <ostream>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
@@ -16,9 +18,6 @@
 
 namespace compagnon::moodle {
 namespace {
-
-// Positions are filled in steps, so that no transaction grows with the age of the site.
-constexpr int64_t kFillStep = 20000;
 
 absl::StatusOr<int64_t> InstantOf(const Cli& cli, const std::string& text) {
   if (text.empty()) return 0;
@@ -54,10 +53,11 @@ absl::StatusOr<std::vector<MoodleEvent>> FetchRows(WsClient& client, BridgeParse
   return rows;
 }
 
-// Where the replay begins: at the stream's start when the first page ever read is still known, else at the first page
-// known.
-int64_t FirstPosition(const std::vector<SlimPage>& pages) {
-  return pages.empty() || pages.front().first_seq == 1 ? 1 : pages.front().first_pos;
+// When the first of some rows was recorded.
+int64_t FirstRecorded(const std::vector<MoodleEvent>& rows, int64_t none_us) {
+  int64_t first = none_us;
+  for (const MoodleEvent& event : rows) first = std::min(first, event.recorded_us);
+  return first;
 }
 
 }  // namespace
@@ -96,34 +96,44 @@ absl::Status ReplaySite(const Cli& cli, const Replay& replay) {
   }));
 
   const int64_t now_us = absl::ToUnixMicros(cli.clock->Now());
-  int64_t sent = 0, lost = 0, next_pos = FirstPosition(pages);
-  const auto fill_to = [&](int64_t end) -> absl::Status {
-    for (; next_pos <= end; next_pos = std::min(end, next_pos + kFillStep - 1) + 1) {
-      RETURN_IF_ERROR(cli.database->Write([&](store::Session& session) {
-        return FillPositions(session, replay.site, next_pos, std::min(end, next_pos + kFillStep - 1), now_us);
-      }));
-    }
-    return absl::OkStatus();
+  int64_t sent = 0, lost = 0;
+  int64_t next_pos = 1;     // the first position nothing was said of yet
+  int64_t known_to_us = 0;  // up to when events were told or given up, by `recorded`
+  // Pages before the first one known were forgotten, or were not asked for: their positions held events too.
+  bool pages_missing = !pages.empty() && pages.front().first_seq != 1;
+  const auto give_up = [&](int64_t to_pos, std::optional<std::pair<int64_t, int64_t>> span) -> absl::Status {
+    const int64_t from_pos = std::exchange(next_pos, to_pos + 1);
+    return cli.database->Write(
+        [&](store::Session& session) { return PublishVoid(session, replay.site, from_pos, to_pos, span, now_us); });
   };
   for (const SlimPage& page : pages) {
     if (cli.interrupted != nullptr && cli.interrupted->load())
       return absl::CancelledError(Say(cli, "Interrompu ; relancez pour reprendre.", "Interrupted; run it again."));
-    RETURN_IF_ERROR(fill_to(page.first_pos - 1));
-    next_pos = page.first_pos + page.events;
+    std::vector<MoodleEvent> rows;
+    if (page.epoch == epoch && page.first_seq >= status.oldest && page.events > 0) {
+      ASSIGN_OR_RETURN(rows, FetchRows(*c.client, parser, page));
+    }
+    std::optional<std::pair<int64_t, int64_t>> before;
+    if (std::exchange(pages_missing, false)) before.emplace(0, FirstRecorded(rows, page.last_recorded_us + 1));
+    RETURN_IF_ERROR(give_up(page.first_pos - 1, before));
+    if (before) known_to_us = before->second;
     if (page.events == 0) continue;
     int64_t made = -1;
-    if (page.epoch == epoch && page.first_seq >= status.oldest) {
-      ASSIGN_OR_RETURN(const std::vector<MoodleEvent> rows, FetchRows(*c.client, parser, page));
-      RETURN_IF_ERROR(cli.database->Write([&](store::Session& session) -> absl::Status {
-        ASSIGN_OR_RETURN(made, RepublishEvents(session, replay.site, page.first_pos, page.events, rows));
-        return absl::OkStatus();
-      }));
+    RETURN_IF_ERROR(cli.database->Write([&](store::Session& session) -> absl::Status {
+      ASSIGN_OR_RETURN(made, RepublishEvents(session, replay.site, page.first_pos, page.events, rows));
+      return absl::OkStatus();
+    }));
+    if (made == page.events) {
+      sent += page.events;
+      next_pos = page.first_pos + page.events;
+    } else {
+      // It does not come out as it did (pruned, a row lost): whoever lacks it must know what it lacks.
+      lost += page.events;
+      RETURN_IF_ERROR(give_up(page.first_pos + page.events - 1, std::pair(known_to_us, page.last_recorded_us + 1)));
     }
-    // A page that does not come out as it did (pruned, a row lost) keeps its hole: the receiver must not believe it has
-    // what it has not.
-    (made == page.events ? sent : lost) += page.events;
+    known_to_us = std::max(known_to_us, page.last_recorded_us + 1);
   }
-  RETURN_IF_ERROR(fill_to(last_pos));
+  RETURN_IF_ERROR(give_up(last_pos, std::nullopt));
 
   // What the filled positions once said, as it stands now.
   ASSIGN_OR_RETURN(auto dimensions, LoadDimensions(*cli.config));
@@ -146,8 +156,11 @@ absl::Status ReplaySite(const Cli& cli, const Replay& replay) {
   if (lost > 0) {
     *cli.out << Say(cli,
                     absl::StrCat(lost,
-                                 " événements ne sont plus gardés par Moodle : complétez par compagnon import-log."),
-                    absl::StrCat(lost, " events are no longer kept by Moodle: fill in with compagnon import-log."))
+                                 " événements ne sont plus gardés par Moodle : qui ne les a pas déjà montrera ce temps "
+                                 "comme non couvert. Une sauvegarde de sa base les contient."),
+                    absl::StrCat(lost,
+                                 " events are no longer kept by Moodle: whoever lacks them will show that time as not "
+                                 "covered. A backup of its database has them."))
              << "\n";
   }
   return absl::OkStatus();

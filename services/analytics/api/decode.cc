@@ -22,6 +22,8 @@ using event::v1::SlimEvent;
 constexpr int64_t kLatestUs = int64_t{84006} * kDayUs;  // 2200-01-01
 // Positions and days beyond these are no real ones and would overflow what is computed with them.
 constexpr int64_t kMaxPosition = int64_t{1} << 62;
+// Each block of a void range is a row: more positions than a site ever has would be an attack.
+constexpr int64_t kMaxVoid = int64_t{1} << 34;
 constexpr int32_t kMinDay = -40000, kMaxDay = 100000;
 constexpr size_t kMaxName = 255;
 constexpr size_t kMaxText = 4000;
@@ -85,6 +87,8 @@ class Decoder {
         return AddEnrolment(event, stream);
       case SlimEvent::kCoverage:
         return AddCoverage(event, stream);
+      case SlimEvent::kVoid:
+        return AddVoid(event, stream);
       default:
         return AddCompleteness(event, stream);
     }
@@ -187,6 +191,19 @@ class Decoder {
     if (!IsDay(body.day())) return "day_out_of_range";
     if (body.pulled() < 0 || body.counted() < 0) return "count_negative";
     batch_.completeness.push_back({stream, event.pos(), body.day(), body.pulled(), body.counted()});
+    return "";
+  }
+
+  std::string_view AddVoid(const SlimEvent& event, int32_t stream) {
+    const event::v1::VoidState& body = event.void_();
+    if (body.first_pos() < 1 || body.first_pos() > event.pos() || event.pos() - body.first_pos() > kMaxVoid)
+      return "position_invalid";
+    VoidState state{stream, body.first_pos(), event.pos(), {}};
+    if (body.has_lost()) {
+      state.lost = {std::max<int64_t>(0, body.lost().from_us()), std::min(body.lost().to_us(), kLatestUs)};
+      if (state.lost.from >= state.lost.to) return "interval_invalid";
+    }
+    batch_.voids.push_back(state);
     return "";
   }
 

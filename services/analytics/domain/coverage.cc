@@ -67,6 +67,22 @@ Intervals CountingSpans(const std::vector<CoverageSpan>& spans, std::string_view
   return Merge(std::move(own));
 }
 
+std::vector<CoverageSpan> WithoutLost(const std::vector<CoverageSpan>& spans, const Intervals& lost) {
+  std::vector<CoverageSpan> left;
+  for (const CoverageSpan& span : spans) {
+    int64_t from = span.span.from;
+    if (StreamOfSource(span.source) == kSiteStream) {
+      for (const Interval& hole : lost) {
+        if (hole.to <= from || hole.from >= span.span.to) continue;
+        if (hole.from > from) left.push_back({span.source, {from, hole.from}});
+        from = hole.to;
+      }
+    }
+    if (from < span.span.to) left.push_back({span.source, {from, span.span.to}});
+  }
+  return left;
+}
+
 bool OnlyGrows(const std::vector<CoverageSpan>& before, const std::vector<CoverageSpan>& after) {
   if (before.empty() || before.size() != after.size()) return false;
   if (!std::equal(before.begin(), before.end() - 1, after.begin())) return false;

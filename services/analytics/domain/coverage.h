@@ -49,6 +49,9 @@ bool Believable(const std::vector<CoverageMark>& marks,
 // need not be written again each time T moves.
 Intervals CountingSpans(const std::vector<CoverageSpan>& spans, std::string_view stream);
 
+// The spans without what this module lost of the live stream; imported logs keep theirs.
+std::vector<CoverageSpan> WithoutLost(const std::vector<CoverageSpan>& spans, const Intervals& lost);
+
 // True when going from one coverage to the other changes nothing but the end of the last span: facts stay as they are.
 bool OnlyGrows(const std::vector<CoverageSpan>& before, const std::vector<CoverageSpan>& after);
 

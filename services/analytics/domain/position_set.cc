@@ -72,6 +72,24 @@ std::vector<bool> PositionSet::Take(absl::Span<const int64_t> positions) {
   return fresh;
 }
 
+int64_t PositionSet::TakeRange(int64_t first, int64_t last) {
+  const int64_t before = size();
+  std::vector<Range> kept;
+  Range joined{first, last};
+  for (const Range& range : ranges_) {
+    if (range.last + 1 < joined.first || range.first > joined.last + 1) {
+      kept.push_back(range);
+    } else {
+      joined = {std::min(joined.first, range.first), std::max(joined.last, range.last)};
+    }
+  }
+  kept.insert(std::upper_bound(kept.begin(), kept.end(), joined,
+                               [](const Range& a, const Range& b) { return a.first < b.first; }),
+              joined);
+  ranges_ = std::move(kept);
+  return size() - before;
+}
+
 bool PositionSet::Contains(int64_t position) const {
   auto after = std::upper_bound(ranges_.begin(), ranges_.end(), position,
                                 [](int64_t value, const Range& range) { return value < range.first; });

@@ -27,6 +27,9 @@ class PositionSet {
   // order.
   std::vector<bool> Take(absl::Span<const int64_t> positions);
 
+  // Adds [first, last]; answers how many of them were new.
+  int64_t TakeRange(int64_t first, int64_t last);
+
   bool Contains(int64_t position) const;
   // How many taken positions are <= `position`.
   int64_t CountUpTo(int64_t position) const;

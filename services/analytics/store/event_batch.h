@@ -56,6 +56,13 @@ struct CompletenessState {
   int64_t counted = 0;
 };
 
+// Positions that will never be said again, and the span of events lost with them.
+struct VoidState {
+  int32_t stream = 0;
+  int64_t first_pos = 0, last_pos = 0;
+  Interval lost;  // empty: nothing
+};
+
 // A message that is set aside. When its id tells its stream and position, these count as taken, so that the coverage
 // can be believed.
 struct Poison {
@@ -73,6 +80,7 @@ struct EventBatch {
   std::vector<EnrolmentState> enrolments;
   std::vector<CoverageState> coverages;
   std::vector<CompletenessState> completeness;
+  std::vector<VoidState> voids;
   std::vector<Poison> poison;
 };
 

@@ -42,6 +42,7 @@ class Transaction {
   absl::Status Run() {
     RETURN_IF_ERROR(LockStreams());
     RETURN_IF_ERROR(TakePositions());
+    RETURN_IF_ERROR(TakeVoids());
     if (report_.taken == 0 && report_.rejected == 0) return CountStreams();
     RETURN_IF_ERROR(LockZones());
     RETURN_IF_ERROR(AddActivities());
@@ -154,14 +155,53 @@ class Transaction {
         }
       }
       if (added == 0) continue;
-      RETURN_IF_ERROR(
-          session_
-              .Execute("INSERT INTO taken (stream, block, ranges, n) VALUES (:p1, :p2, :p3, :p4)"
-                       " ON CONFLICT (stream, block) DO UPDATE SET ranges = excluded.ranges, n = excluded.n",
-                       {int64_t{key.first}, key.second, taken.Format(), taken.size()})
-              .status());
+      RETURN_IF_ERROR(PutTaken(key.first, key.second, taken));
     }
     return absl::OkStatus();
+  }
+
+  // A void is taken where positions are still missing; whoever has them all loses nothing.
+  absl::Status TakeVoids() {
+    for (const VoidState& v : batch_.voids) {
+      const int64_t stream = numbers_.stream[v.stream];
+      int64_t added = 0;
+      for (int64_t block = v.first_pos / kPositionBlock; block <= v.last_pos / kPositionBlock; ++block) {
+        PositionSet taken;
+        RETURN_IF_ERROR(session_.Query("SELECT ranges FROM taken WHERE stream = :p1 AND block = :p2", {stream, block},
+                                       [&](const store::Row& row) -> absl::Status {
+                                         ASSIGN_OR_RETURN(taken, PositionSet::Parse(row.Text(0)));
+                                         return absl::OkStatus();
+                                       }));
+        const int64_t fresh = taken.TakeRange(std::max(v.first_pos, block * kPositionBlock),
+                                              std::min(v.last_pos, (block + 1) * kPositionBlock - 1));
+        if (fresh > 0) RETURN_IF_ERROR(PutTaken(stream, block, taken));
+        added += fresh;
+      }
+      if (added == 0) {
+        ++counts_[v.stream].duplicates;
+        ++report_.duplicates;
+        continue;
+      }
+      ++counts_[v.stream].taken;
+      ++report_.taken;
+      if (v.lost.from < v.lost.to) {
+        RETURN_IF_ERROR(
+            session_
+                .Execute("INSERT INTO lost (site, from_us, to_us) VALUES (:p1, :p2, :p3) ON CONFLICT DO NOTHING",
+                         {Site(v.stream), v.lost.from, v.lost.to})
+                .status());
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status PutTaken(int64_t stream, int64_t block, const PositionSet& taken) {
+    return session_
+        .Execute(
+            "INSERT INTO taken (stream, block, ranges, n) VALUES (:p1, :p2, :p3, :p4)"
+            " ON CONFLICT (stream, block) DO UPDATE SET ranges = excluded.ranges, n = excluded.n",
+            {stream, block, taken.Format(), taken.size()})
+        .status();
   }
 
   // Reads the zone of each site under a lock: nobody may change it while days are computed with it. A zone that changes

@@ -168,6 +168,13 @@ absl::Status Recompute::Believe(int64_t site, PassReport& report) {
           watermark = row.Int(2);
           return absl::OkStatus();
         }));
+    std::vector<Interval> holes;
+    RETURN_IF_ERROR(
+        session.Query("SELECT from_us, to_us FROM lost WHERE site = :p1", {site}, [&](const store::Row& row) {
+          holes.push_back({row.Int(0), row.Int(1)});
+          return absl::OkStatus();
+        }));
+    const Intervals lost = Merge(std::move(holes));
     struct Stated {
       int64_t pos, stated_us;
       std::string spans, marks;
@@ -188,14 +195,15 @@ absl::Status Recompute::Believe(int64_t site, PassReport& report) {
           marks, [&](std::string_view stream, int64_t pos) { return TakenUpTo(session, site, stream, pos); }, &failed);
       RETURN_IF_ERROR(failed);
       if (!believable) continue;
-      ASSIGN_OR_RETURN(const std::vector<CoverageSpan> spans, ParseSpans(stated.spans));
+      ASSIGN_OR_RETURN(const std::vector<CoverageSpan> said, ParseSpans(stated.spans));
+      const std::vector<CoverageSpan> spans = WithoutLost(said, lost);
       const int64_t t = WatermarkOf(spans, stated.stated_us);
       if (!OnlyGrows(before, spans) || t < watermark) RETURN_IF_ERROR(MarkSite(session, site));
       RETURN_IF_ERROR(
           session
               .Execute("UPDATE site SET spans = :p2, spans_pos = :p3, watermark_us = :p4, known_from_us = :p5,"
                        " version = version + 1 WHERE id = :p1",
-                       {site, stated.spans, stated.pos, t, spans.empty() ? int64_t{0} : spans.front().span.from})
+                       {site, FormatSpans(spans), stated.pos, t, spans.empty() ? int64_t{0} : spans.front().span.from})
               .status());
       moved = true;
       done_pos = stated.pos;

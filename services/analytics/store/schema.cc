@@ -178,7 +178,16 @@ CREATE TABLE dirty (
 CREATE INDEX dirty_course ON dirty (site, course)
 )sql";
 
-constexpr store::Migration kMigrations[] = {{1, "first layer", kPostgresql1, kSqlite1}};
+// What a replay could not give again (VoidState): taken out of the bridge's spans.
+constexpr std::string_view kPostgresql2 = R"sql(
+CREATE TABLE lost (site integer NOT NULL, from_us bigint NOT NULL, to_us bigint NOT NULL, PRIMARY KEY (site, from_us, to_us))
+)sql";
+constexpr std::string_view kSqlite2 = R"sql(
+CREATE TABLE lost (site INTEGER NOT NULL, from_us INTEGER NOT NULL, to_us INTEGER NOT NULL, PRIMARY KEY (site, from_us, to_us)) WITHOUT ROWID
+)sql";
+
+constexpr store::Migration kMigrations[] = {{1, "first layer", kPostgresql1, kSqlite1},
+                                            {2, "what a replay could not give", kPostgresql2, kSqlite2}};
 
 absl::Status MakeMonth(store::Session& session, int32_t month) {
   bool made = false;

@@ -30,6 +30,8 @@ std::string_view StateName(const SlimEvent& event) {
       return "coverage";
     case SlimEvent::kCompleteness:
       return "completeness";
+    case SlimEvent::kVoid:
+      return "void";
     default:
       return "";
   }
@@ -82,8 +84,8 @@ bus::Message MessageOf(std::string_view site, const SlimEvent& event, std::strin
     message.routing_key = key.empty() ? ActivityKey(site, event.activity().name()) : std::move(key);
   } else {
     const std::string_view state = StateName(event);
-    message.type = absl::StrCat("compagnon.", std::string(state.empty() ? "void" : state), ".updated");
-    message.routing_key = RoutingKey(site, "directory", state.empty() ? "void" : state, "updated");
+    message.type = absl::StrCat("compagnon.", std::string(state), ".updated");
+    message.routing_key = RoutingKey(site, "directory", state, "updated");
   }
   message.data = event.SerializeAsString();
   return message;
@@ -233,21 +235,18 @@ absl::StatusOr<int64_t> RepublishEvents(store::Session& session, std::string_vie
   return made;
 }
 
-absl::Status FillPositions(store::Session& session, std::string_view site, int64_t from, int64_t to, int64_t now_us) {
-  if (from > to) return absl::OkStatus();
-  SlimEvent filler;
-  filler.set_occurred_us(now_us);
-  filler.set_recorded_us(now_us);
-  filler.mutable_completeness();
-  RETURN_IF_ERROR(session.Query("SELECT day, pulled, counted FROM completeness WHERE site = :p1 ORDER BY day LIMIT 1",
-                                {{std::string(site)}}, [&](const store::Row& row) {
-                                  filler.mutable_completeness()->set_day(static_cast<int32_t>(row.Int(0)));
-                                  filler.mutable_completeness()->set_pulled(row.Int(1));
-                                  filler.mutable_completeness()->set_counted(row.Int(2));
-                                  return absl::OkStatus();
-                                }));
-  std::vector<SlimEvent> events(static_cast<size_t>(to - from + 1), filler);
-  return Publish(session, site, absl::MakeSpan(events), {}, from);
+absl::Status PublishVoid(store::Session& session, std::string_view site, int64_t first_pos, int64_t last_pos,
+                         std::optional<std::pair<int64_t, int64_t>> lost, int64_t now_us) {
+  if (first_pos > last_pos) return absl::OkStatus();
+  SlimEvent event;
+  event.set_occurred_us(now_us);
+  event.set_recorded_us(now_us);
+  event.mutable_void_()->set_first_pos(first_pos);
+  if (lost) {
+    event.mutable_void_()->mutable_lost()->set_from_us(lost->first);
+    event.mutable_void_()->mutable_lost()->set_to_us(lost->second);
+  }
+  return Publish(session, site, absl::MakeSpan(&event, 1), {}, last_pos);
 }
 
 absl::StatusOr<bool> PublishCompleteness(store::Session& session, std::string_view site, int64_t now_us) {

@@ -2,9 +2,11 @@
 #define COMPAGNON_MOODLE_STORE_PUBLICATION_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -38,9 +40,10 @@ absl::StatusOr<int64_t> PublishEvents(store::Session& session, std::string_view 
 // anew. Answers how many it would publish; nothing is added unless that is `expected`.
 absl::StatusOr<int64_t> RepublishEvents(store::Session& session, std::string_view site, int64_t first_pos,
                                         int64_t expected, absl::Span<const MoodleEvent> events);
-// Fills the positions [from, to] with a CompletenessState that is true and old: states published there were replaced
-// since, and a consumer applies a state only over an older one.
-absl::Status FillPositions(store::Session& session, std::string_view site, int64_t from, int64_t to, int64_t now_us);
+// Says that the positions [first_pos, last_pos] will never be said again (VoidState). `lost`: the span [from, to) of
+// `recorded` whose events are lost with them; none when they held states, which are published anew.
+absl::Status PublishVoid(store::Session& session, std::string_view site, int64_t first_pos, int64_t last_pos,
+                         std::optional<std::pair<int64_t, int64_t>> lost, int64_t now_us);
 
 // Highest pos given out in the site's stream "site", 0 when none; the counter row stays locked until the transaction
 // ends.

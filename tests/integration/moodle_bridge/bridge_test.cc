@@ -387,7 +387,9 @@ STORE_CONTRACT("a replay queues the same events at the same positions and adds n
                   return s.Query("SELECT data FROM outbox ORDER BY id", {}, [&](const store::Row& row) {
                     event::v1::SlimEvent e;
                     REQUIRE(e.ParseFromString(row.BytesAt(0)));
-                    positions.insert(e.pos());
+                    for (int64_t pos = e.has_void_() ? e.void_().first_pos() : e.pos(); pos <= e.pos(); ++pos)
+                      positions.insert(pos);
+                    CHECK_FALSE(e.void_().has_lost());
                     if (e.has_activity()) activities[e.pos()] = e.SerializeAsString();
                     return absl::OkStatus();
                   });

@@ -32,12 +32,16 @@ TEST_CASE("positions behave as a set whatever their order", "[positions]") {
       for (int64_t& p : some) p = 1 + static_cast<int64_t>(random() % 120);
       const std::vector<bool> fresh = positions.Take(some);
       for (size_t i = 0; i < some.size(); ++i) REQUIRE(fresh[i] == plain.insert(some[i]).second);
+      const int64_t first = 1 + static_cast<int64_t>(random() % 120), last = first + static_cast<int64_t>(random() % 9);
+      int64_t added = 0;
+      for (int64_t p = first; p <= last; ++p) added += plain.insert(p).second;
+      REQUIRE(positions.TakeRange(first, last) == added);
       const absl::StatusOr<PositionSet> read = PositionSet::Parse(positions.Format());
       REQUIRE(read.ok());
       positions = *read;
     }
     REQUIRE(positions.size() == static_cast<int64_t>(plain.size()));
-    for (int64_t p = 1; p <= 121; ++p) {
+    for (int64_t p = 1; p <= 131; ++p) {
       REQUIRE(positions.Contains(p) == plain.contains(p));
       REQUIRE(positions.CountUpTo(p) == std::distance(plain.begin(), plain.upper_bound(p)));
     }

@@ -336,5 +336,54 @@ STORE_CONTRACT("two consumers and a counting thread take the same queue without 
   CHECK(s.Digest() == plain.Digest());
 }
 
+STORE_CONTRACT("what a replay cannot give is time not covered for who lacks it and nothing to who has it", "[ingest]") {
+  Feed feed;
+  feed.Course(4).Enrol(11, 4, {{"2026-03-01", ""}});
+  const size_t first_act = feed.events().size();
+  for (const char* at : {"2026-03-03 08:00", "2026-03-04 08:00", "2026-03-05 08:00"}) feed.Act(11, 4, at);
+  feed.Cover({{"bridge/a", "2026-03-01", "2026-03-10"}});
+  SlimEvent gone = feed.events()[first_act + 2];
+  gone.mutable_void_()->set_first_pos(feed.events()[first_act].pos());
+  gone.mutable_void_()->mutable_lost()->set_from_us(test::At("2026-03-02"));
+  gone.mutable_void_()->mutable_lost()->set_to_us(test::At("2026-03-06"));
+
+  Store has(backend.database());
+  has.Take(feed);
+  has.Count();
+  const auto before = has.Figures("sites/sn1/courses/4");
+  CHECK(has.Take({&gone, 1}).duplicates == 1);
+  feed.Cover({{"bridge/a", "2026-03-01", "2026-03-10"}});
+  has.Take(feed);
+  has.Count();
+  CHECK(has.Figures("sites/sn1/courses/4") == before);
+  CHECK(has.One("SELECT count(*) FROM lost") == 0);
+
+  compagnon::test::StoreBackend other(store::Dialect::kSqlite);
+  Store lacks(other.database());
+  std::vector<SlimEvent> left;
+  for (size_t i = 0; i < feed.events().size(); ++i) {
+    if (i < first_act || i > first_act + 2) left.push_back(feed.events()[i]);
+  }
+  lacks.Take(left);
+  lacks.Count();
+  CHECK(lacks.One("SELECT spans_pos FROM site") == 0);  // promised and not there: not believed
+  CHECK(lacks.Take({&gone, 1}).taken == 1);
+  CHECK(lacks.Take({&gone, 1}).duplicates == 1);
+  CHECK(lacks.Count().believed == 1);
+  const auto set = lacks.reader.Query({{"sn1", 4, std::nullopt}, {}, {}, true});
+  REQUIRE(set.ok());
+  CHECK((*set)->site.watermark_us == test::At("2026-03-10"));
+  CHECK((*set)->site.spans.size() == 2);
+  CHECK(Text(lacks.Figures("sites/sn1/courses/4"), "2open * * * *") == "1/0");
+  // 5 of the 9 days from the first instant known to T.
+  for (const FigureRow& row : (*set)->figures) {
+    if (row.week == kWholeHistory) CHECK(row.completeness_bp == 5555);
+  }
+
+  SlimEvent endless = gone;
+  endless.set_pos(int64_t{1} << 60);
+  CHECK(lacks.Take({&endless, 1}).rejected == 1);
+}
+
 }  // namespace
 }  // namespace compagnon::analytics
