@@ -8,6 +8,7 @@
 
 #include "analytics/api/decode.h"
 #include "platform/base/log.h"
+#include "platform/base/trace.h"
 
 namespace compagnon::analytics {
 
@@ -23,7 +24,9 @@ Consumer::Consumer(Ingest& ingest, const Clock& clock, Metrics& metrics, std::fu
       seconds_(metrics.Seconds("compagnon_analytics_ingest_seconds", "Time to decode and commit a batch.")) {}
 
 absl::Status Consumer::Take(absl::Span<const bus::Delivery> deliveries) {
-  const ScopedLogModule module("analytics");
+  // A batch may hold messages of several traces; the first one's leads to where it came from.
+  const ScopedLogModule module("analytics",
+                               deliveries.empty() ? std::string_view() : TraceIdOf(deliveries[0].message.traceparent));
   const absl::Time start = absl::Now();
   const absl::StatusOr<IngestReport> report = ingest_.Take(Decode(deliveries), clock_.Now());
   seconds_.Observe(absl::ToDoubleSeconds(absl::Now() - start));

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "platform/base/log.h"
+#include "platform/base/trace.h"
 
 namespace compagnon::moodle {
 namespace {
@@ -210,7 +211,12 @@ class PoolPoller final : public Poller {
       }
       next->running = true;
       lock.unlock();
-      const absl::Duration wait = next->link->Step();
+      // Calls, messages and log lines of one step share a trace.
+      const std::string traceparent = NewTraceparent();
+      const absl::Duration wait = [&] {
+        const ScopedLogModule step("moodle", TraceIdOf(traceparent));
+        return next->link->Step();
+      }();
       const absl::Time done = clock_.Now();
       lock.lock();
       next->running = false;

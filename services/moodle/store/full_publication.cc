@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "compagnon/event/v1/full.pb.h"
 #include "moodle/domain/slim.h"
+#include "platform/base/trace.h"
 #include "platform/bus/outbox.h"
 
 namespace compagnon::moodle {
@@ -13,6 +14,7 @@ absl::Status PublishFull(store::Session& session, std::string_view site, std::st
                          absl::Span<const MoodleEvent> events) {
   std::vector<bus::Message> messages;
   messages.reserve(events.size());
+  const std::string traceparent = NewTraceparent();
   for (const MoodleEvent& event : events) {
     if (event.raw.empty()) continue;
     event::v1::FullEvent full;
@@ -30,6 +32,7 @@ absl::Status PublishFull(store::Session& session, std::string_view site, std::st
     message.source = absl::StrCat("/sites/", std::string(site));
     message.type = event.name;
     message.time_us = event.occurred_us;
+    message.traceparent = traceparent;
     message.data = full.SerializeAsString();
     messages.push_back(std::move(message));
   }

@@ -8,7 +8,7 @@
 #include "moodle/domain/slim.h"
 #include "moodle/store/site_store.h"
 #include "platform/base/ids.h"
-#include "platform/base/log.h"
+#include "platform/base/trace.h"
 #include "platform/bus/outbox.h"
 
 namespace compagnon::moodle {
@@ -72,13 +72,13 @@ std::string ActivityKey(std::string_view site, std::string_view name) {
   return RoutingKey(site, component, target, action);
 }
 
-bus::Message MessageOf(std::string_view site, const SlimEvent& event, std::string key) {
+bus::Message MessageOf(std::string_view site, const SlimEvent& event, std::string key, const std::string& traceparent) {
   bus::Message message;
   message.exchange = "events";
   message.id = absl::StrCat(event.stream(), "/", event.pos());
   message.source = absl::StrCat("/sites/", std::string(site));
   message.time_us = event.occurred_us();
-  message.traceparent = std::string(CurrentTraceId());
+  message.traceparent = traceparent;
   if (event.has_activity()) {
     message.type = event.activity().name();
     message.routing_key = key.empty() ? ActivityKey(site, event.activity().name()) : std::move(key);
@@ -101,6 +101,8 @@ absl::Status Publish(store::Session& session, std::string_view site, absl::Span<
   if (live > 0 && first_pos == 0) {
     ASSIGN_OR_RETURN(pos, TakePositions(session, site, live));
   }
+  // One for all: what made them is one step.
+  const std::string traceparent = NewTraceparent();
   std::vector<bus::Message> messages;
   messages.reserve(events.size());
   for (size_t i = 0; i < events.size(); ++i) {
@@ -108,7 +110,7 @@ absl::Status Publish(store::Session& session, std::string_view site, absl::Span<
     event.set_site(site.data(), site.size());
     if (event.stream().empty()) event.set_stream("site");
     if (event.stream() == kSiteStream) event.set_pos(pos++);
-    messages.push_back(MessageOf(site, event, keys.empty() ? std::string() : std::move(keys[i])));
+    messages.push_back(MessageOf(site, event, keys.empty() ? std::string() : std::move(keys[i]), traceparent));
   }
   return bus::AppendToOutbox(session, messages);
 }

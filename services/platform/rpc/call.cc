@@ -5,7 +5,7 @@
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "platform/base/ids.h"
-#include "platform/base/log.h"
+#include "platform/base/trace.h"
 #include "platform/rpc/messages.h"
 
 namespace compagnon::rpc {
@@ -58,12 +58,6 @@ std::string LocalizedMessageOf(const grpc::Status& status) {
     if (detail.UnpackTo(&told)) return told.message();
   }
   return "";
-}
-
-std::string NewTraceparent() {
-  const std::string_view current = CurrentTraceId();
-  const std::string trace = current.size() == 32 ? std::string(current) : HexEncode(RandomBytes(16));
-  return absl::StrCat("00-", trace, "-", HexEncode(RandomBytes(8)), "-01");
 }
 
 void Prepare(grpc::ClientContext& context, const CallOptions& options) {

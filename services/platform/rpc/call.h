@@ -67,9 +67,6 @@ struct CallOptions {
 };
 void Prepare(grpc::ClientContext& context, const CallOptions& options);
 
-// A W3C traceparent that continues the trace this thread works for, or starts one.
-std::string NewTraceparent();
-
 }  // namespace compagnon::rpc
 
 #endif  // COMPAGNON_PLATFORM_RPC_CALL_H_

@@ -17,6 +17,7 @@
 #include "absl/time/clock.h"
 #include "compagnon/access/v1/rights.pb.h"
 #include "platform/base/log.h"
+#include "platform/base/trace.h"
 #include "platform/rpc/call.h"
 
 namespace compagnon::rpc {
@@ -36,16 +37,6 @@ absl::StatusOr<std::string_view> OneValue(const grpc::ServerContext& context, co
                       "token_duplicated");
   }
   return std::string_view(begin->second.data(), begin->second.size());
-}
-
-// The trace id of a valid W3C traceparent, "" otherwise: version 00, lower-case hex, not all zero.
-std::string_view TraceIdOf(std::string_view traceparent) {
-  if (traceparent.size() != 55 || traceparent.substr(0, 3) != "00-" || traceparent[35] != '-' || traceparent[52] != '-')
-    return {};
-  const std::string_view trace = traceparent.substr(3, 32);
-  if (trace.find_first_not_of("0123456789abcdef") != std::string_view::npos) return {};
-  if (trace.find_first_not_of('0') == std::string_view::npos) return {};
-  return trace;
 }
 
 // A scope is a path of plain segments. "sites/sn1/../sn2" would be covered by "sites/sn1" and mean another site.

@@ -11,6 +11,8 @@
 #include "moodle/store/migrations.h"
 #include "moodle/store/site_store.h"
 #include "moodle/store/token_seal.h"
+#include "platform/base/log.h"
+#include "platform/base/trace.h"
 #include "unit/moodle/moodle_store_fixture.h"
 
 namespace compagnon::moodle {
@@ -65,6 +67,25 @@ STORE_CONTRACT("transactions that meet the same people at once agree on their ps
   }
   for (auto& thread : threads) thread.join();
   for (int t = 1; t < 4; ++t) CHECK(seen[t] == seen[0]);
+}
+
+STORE_CONTRACT("messages continue the trace of the step that made them", "[publication]") {
+  store::Database& db = backend.database();
+  REQUIRE(MigrateMoodle(db).ok());
+  const std::string step = NewTraceparent();
+  const ScopedLogModule scope("moodle", TraceIdOf(step));
+  event::v1::SlimEvent states[2];
+  for (int i = 0; i < 2; ++i) states[i].mutable_completeness()->set_day(i);
+  REQUIRE(db.Write([&](store::Session& s) { return PublishSlim(s, "a", absl::MakeSpan(states)); }).ok());
+  int messages = 0;
+  REQUIRE(db.Read([&](store::Session& s) {
+              return s.Query("SELECT traceparent FROM outbox", {}, [&](const store::Row& row) {
+                ++messages;
+                CHECK(TraceIdOf(row.Text(0)) == TraceIdOf(step));
+                return absl::OkStatus();
+              });
+            }).ok());
+  CHECK(messages == 2);
 }
 
 STORE_CONTRACT("positions are dense in the order of commits with several writers and given back by a rollback",

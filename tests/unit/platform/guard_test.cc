@@ -4,6 +4,7 @@
 #include "fake_sites.h"
 #include "google/rpc/status.pb.h"
 #include "platform/base/log.h"
+#include "platform/base/trace.h"
 #include "platform/rpc/server.h"
 
 namespace compagnon::rpc {
