@@ -23,7 +23,7 @@ std::string LinkKey(SiteInfo::Link link) {
 }
 
 std::string SourceName(const Format& format, const std::string& source) {
-  if (source == "bridge" || source == "site") return format.texts().Text("freshness.source_bridge");
+  if (source.starts_with("bridge/")) return format.texts().Text("freshness.source_bridge");
   const std::string name = source.starts_with("log/") ? source.substr(4) : source;
   return format.texts().Text("freshness.source_log", {{"name", DisplayName(name)}});
 }

@@ -57,7 +57,7 @@ struct SiteFreshness {
   int64_t events = 0, duplicates = 0, rejected = 0, late = 0;
   Ratio completeness;
   struct Span {
-    std::string source;
+    std::string source;  // "bridge/<epoch>" or "log/<name>"
     int64_t from_us = 0, to_us = 0;
   };
   std::vector<Span> coverage;

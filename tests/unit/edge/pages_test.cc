@@ -434,6 +434,18 @@ TEST_CASE("the first sentence of a home of several pages says that it speaks of 
   CHECK(Says(home(), "Sur cette page : 10 apprenants actifs"));
 }
 
+TEST_CASE("a span says whether the live link or a file covers it") {
+  FreshnessPage page;
+  SiteFreshness fresh;
+  fresh.site = "sites/sn1";
+  fresh.coverage = {{"log/reprise-2025", kNow - 2000000, kNow - 1000000}, {"bridge/3", kNow - 1000000, kNow}};
+  page.freshness = {fresh};
+  const std::string html = AllPages().Freshness(Language::kFrench, SignedIn(), page);
+  CHECK(Says(html, ": fichier reprise-2025"));
+  CHECK(Says(html, ": liaison directe"));
+  CHECK_FALSE(Says(html, "bridge"));
+}
+
 TEST_CASE("who may not export sees no link to a file") {
   CohortPage page = SomeCohort();
   CHECK(Says(CohortHtml(page), "figures.csv"));
