@@ -7,6 +7,7 @@
 #include "edge/csv.h"
 #include "edge/http/ascii_text.h"
 #include "edge/http/request_rules.h"
+#include "edge/pages/wording.h"
 #include "edge/sign_in.h"
 #include "platform/base/ids.h"
 #include "platform/base/log.h"
@@ -288,7 +289,8 @@ Response App::Export(Visit& visit, const std::string& name) {
   if (absl::IsPermissionDenied(begun)) return Problem(visit, 403, "", "error.403_help");
   if (absl::IsNotFound(begun) || absl::IsInvalidArgument(begun)) return Problem(visit, 404);
   if (!begun.ok()) return Problem(visit, 503);
-  Log(LogLevel::kInfo, "figures exported", {{"request", visit.request.id}, {"scope", name}});
+  // A cohort's name is text people wrote: the course, by its id, is enough.
+  Log(LogLevel::kInfo, "figures exported", {{"request", visit.request.id}, {"course", CourseOf(name)}});
   response.stream = [exported](const BodySink& sink) { return exported->Copy(sink); };
   return response;
 }

@@ -1,6 +1,13 @@
 #include "edge/app.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <sstream>
 
 #include "edge/http/request_rules.h"
 #include "edge/sign_in.h"
@@ -93,6 +100,23 @@ struct World {
     return html.substr(at + before.size(), html.find('"', at + before.size()) - at - before.size());
   }
 };
+
+// What `f` writes to standard error: the log.
+std::string LogOf(const std::function<void()>& f) {
+  std::filesystem::create_directories(".run/unit");
+  std::string path = ".run/unit/edge-log.XXXXXX";
+  const int file = mkstemp(path.data());
+  const int before = dup(STDERR_FILENO);
+  dup2(file, STDERR_FILENO);
+  f();
+  dup2(before, STDERR_FILENO);
+  close(before);
+  close(file);
+  std::stringstream text;
+  text << std::ifstream(path).rdbuf();
+  std::filesystem::remove(path);
+  return text.str();
+}
 
 bool Says(const Response& response, std::string_view text) { return response.body.find(text) != std::string::npos; }
 
@@ -223,6 +247,16 @@ TEST_CASE("a file is made for those who may take figures away") {
     CHECK(other.Ask("GET", "/cohorts/sn1/4/figures.csv").status == 403);
     CHECK(other.backend.asked.empty());
   }
+}
+
+TEST_CASE("the log of an export says which course and not which cohort") {
+  World world;
+  world.SignIn();
+  const std::string log =
+      LogOf([&] { CHECK(world.Ask("GET", "/cohorts/sn1/4/Dakar-soir/figures.csv").status == 200); });
+  CHECK(log.find("figures exported") != std::string::npos);
+  CHECK(log.find("sites/sn1/courses/4\"") != std::string::npos);
+  CHECK(log.find("Dakar") == std::string::npos);
 }
 
 TEST_CASE("signing out needs the page's token and ends the session") {
