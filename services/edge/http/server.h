@@ -25,7 +25,7 @@ struct RequestReport {
   absl::Duration took;  // from the last byte of the request to the answer handed to the network
 };
 
-// An HTTP/1.1 server. A proxy that ends TLS stands before it outside loopback (deploy/nginx).
+// An HTTP/1.1 server. A proxy that ends TLS stands before it outside loopback (deploy/nginx/compagnon.conf).
 class HttpServer {
  public:
   struct Options {

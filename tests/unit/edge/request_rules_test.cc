@@ -1,6 +1,8 @@
 #include "edge/http/request_rules.h"
 
 #include <catch2/catch.hpp>
+#include <fstream>
+#include <sstream>
 
 namespace compagnon::edge {
 namespace {
@@ -100,6 +102,28 @@ TEST_CASE("cookies are found by their whole name") {
   request.headers.Add("Cookie", "xcompagnon=1; compagnon=two; compagnon=three");
   CHECK(request.Cookie("compagnon") == "two");
   CHECK(request.Cookie("pagnon").empty());
+}
+
+TEST_CASE("the proxy's configuration keeps the limits the decision relies on") {
+  const auto read = [](const char* path) {
+    std::stringstream text;
+    text << std::ifstream(path).rdbuf();
+    return text.str();
+  };
+  const std::string proxy = read("deploy/nginx/compagnon.conf");
+  const std::string decision = read("docs/decisions/0026-cpprestsdk-behind-an-interface.md");
+  for (const char* directive : {"client_header_timeout 5s", "client_max_body_size 64k"}) {
+    INFO(directive);
+    CHECK(decision.find(directive) != std::string::npos);
+    CHECK(proxy.find(std::string("\n  ") + directive + ";") != std::string::npos);
+  }
+  CHECK(RequestLimits{}.body_bytes == 64 * 1024);
+  for (const char* directive : {"proxy_request_buffering on;", "proxy_buffering on;", "ssl_protocols TLSv1.2 TLSv1.3;",
+                                "X-Forwarded-For $remote_addr;"})
+    CHECK(proxy.find(directive) != std::string::npos);
+  // A sign-in link is in its path: no log of the proxy's may hold one.
+  for (const char* variable : {"$request ", "$request'", "$uri", "$http_referer", "$remote_addr "})
+    CHECK(proxy.find(variable) == std::string::npos);
 }
 
 }  // namespace compagnon::edge
