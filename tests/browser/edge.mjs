@@ -81,6 +81,21 @@ export async function open(browser, edge, cookie, { width = 1280, height = 900, 
   return context;
 }
 
+// Counts what a page's loads fetch; an answer from the browser's cache is no request and has no bytes.
+export async function count(context, page) {
+  const protocol = await context.newCDPSession(page);
+  await protocol.send("Network.enable");
+  const counted = { bytes: 0, requests: 0 };
+  protocol.on("Network.requestServedFromCache", () => counted.requests--);
+  protocol.on("Network.responseReceived", (event) => (counted.requests += event.response.fromDiskCache ? 0 : 1));
+  protocol.on("Network.loadingFinished", (event) => (counted.bytes += event.encodedDataLength));
+  return async (address) => {
+    counted.bytes = counted.requests = 0;
+    await page.goto(address, { waitUntil: "networkidle" });
+    return { ...counted };
+  };
+}
+
 export const pages = [
   "/",
   "/cohorts/sn1/3",

@@ -6,8 +6,8 @@
 
 namespace compagnon {
 
-// W3C Trace Context, version 00: "00-<trace id, 32 hex>-<parent id, 16 hex>-<flags>". It travels in the metadata of calls and
-// the headers of messages; the trace id stands in every log line (ScopedLogModule).
+// W3C Trace Context, version 00: "00-<trace id, 32 hex>-<parent id, 16 hex>-<flags>". It travels in the metadata of
+// calls and the headers of messages; the trace id stands in every log line (ScopedLogModule).
 
 // Continues the trace this thread works for, or starts one.
 std::string NewTraceparent();
