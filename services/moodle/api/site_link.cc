@@ -421,6 +421,7 @@ absl::Duration SiteLink::ExportStep(const ExportPass& pass) {
   const auto next_kind = [&] {
     ++next.kind;
     next.after_id = 0;
+    next.rejected = 0;
   };
   absl::Status status;
   if (!body.ok()) {
@@ -446,15 +447,34 @@ absl::Duration SiteLink::ExportStep(const ExportPass& pass) {
     export_refused_ = false;
     auto page = parser_.Export(*std::move(body));
     if (!page.ok()) return Failed(AnswerFault(page.status()));
+    if (page->rejected > 0) {
+      // As with a pull, damage done on the way heals by asking again.
+      if (auto second = client_.Read("local_compagnon_export", params); second.ok()) {
+        if (auto again = parser_.Export(*std::move(second)); again.ok() && again->rejected < page->rejected)
+          page = std::move(again);
+      }
+    }
     if (page->fingerprint != cursor_.fingerprint) return Stop("fingerprint_changed", page->epoch, page->fingerprint);
     if (page->epoch != cursor_.epoch) return Stop("epoch_changed", page->epoch, page->fingerprint);
     next.after_id = std::max(page->next, pass.after_id);
     const bool stuck = !page->done && next.after_id == pass.after_id;
+    // What a line held that could not be read is not gone: nothing of this kind is closed by this pass.
+    const bool whole = pass.rejected + page->rejected == 0;
+    next.rejected = pass.rejected + page->rejected;
+    if (page->rejected > 0) {
+      problem = "unreadable_export";
+      Log(LogLevel::kError, "lines of an export are unreadable: what is gone of this kind is not looked for",
+          {{"site", site_.code}, {"kind", kind}, {"lines", page->rejected}});
+    }
     if (page->done || stuck) next_kind();
     status = database_.Write([&](store::Session& session) -> absl::Status {
       RETURN_IF_ERROR(MoveCursor(session, site_.code, cursor_, cursor_));  // only under the lease
       RETURN_IF_ERROR(directory_.ApplyExportPage(session, site_.code, kind, pass.id, page->as_of, page->rows));
-      if (page->done && pass.course == 0) {
+      if (page->rejected > 0) {
+        RETURN_IF_ERROR(AddIncident(session, site_.code, problem, cursor_.epoch, pass.after_id + 1,
+                                    std::max(page->next, pass.after_id + 1), now_us));
+      }
+      if (page->done && pass.course == 0 && whole) {
         const absl::Status swept = directory_.SweepPass(session, site_.code, kind, pass.id);
         if (ReasonOf(swept) == "mass_delete_guard") {
           problem = "mass_delete_guard";

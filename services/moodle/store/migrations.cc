@@ -64,6 +64,9 @@ CREATE TABLE export_pass (
 )
 )";
 
+// A kind of which a line could not be read has not been seen whole: its sweep would close what that line held.
+constexpr std::string_view kRejectedInPass = "ALTER TABLE export_pass ADD COLUMN rejected bigint NOT NULL DEFAULT 0";
+
 // The two dialects differ in the name of the bytes' type alone.
 const std::string& SqliteText() {
   static const auto* text = [] {
@@ -77,8 +80,9 @@ const std::string& SqliteText() {
 }  // namespace
 
 absl::Span<const store::Migration> MoodleMigrations() {
-  static const auto* migrations = new std::array<store::Migration, 1>{
-      store::Migration{1, "sites, cursors, keys, publication", kFirst, SqliteText()}};
+  static const auto* migrations =
+      new std::array{store::Migration{1, "sites, cursors, keys, publication", kFirst, SqliteText()},
+                     store::Migration{2, "unreadable lines of a pass", kRejectedInPass, ""}};
   return *migrations;
 }
 

@@ -284,10 +284,11 @@ absl::Status QueuePass(Session& session, std::string_view site, int64_t course, 
 absl::StatusOr<std::optional<ExportPass>> CurrentPass(Session& session, std::string_view site) {
   std::optional<ExportPass> pass;
   RETURN_IF_ERROR(session.Query(
-      "SELECT id, course, reason, kind, after_id, started_us, ended_us FROM export_pass WHERE site = :p1 AND ended_us "
-      "= 0 ORDER BY id LIMIT 1",
+      "SELECT id, course, reason, kind, after_id, started_us, ended_us, rejected FROM export_pass WHERE site = :p1 AND "
+      "ended_us = 0 ORDER BY id LIMIT 1",
       {{Text(site)}}, [&](const Row& row) {
-        pass = ExportPass{row.Int(0), row.Int(1), row.Text(2), row.Int(3), row.Int(4), row.Int(5), row.Int(6)};
+        pass =
+            ExportPass{row.Int(0), row.Int(1), row.Text(2), row.Int(3), row.Int(4), row.Int(5), row.Int(6), row.Int(7)};
         return absl::OkStatus();
       }));
   return pass;
@@ -296,9 +297,10 @@ absl::StatusOr<std::optional<ExportPass>> CurrentPass(Session& session, std::str
 absl::Status PutPass(Session& session, std::string_view site, const ExportPass& pass, std::string_view problem) {
   return session
       .Execute(
-          "UPDATE export_pass SET kind = :p3, after_id = :p4, ended_us = :p5, problem = :p6 WHERE site = :p1 AND id = "
-          ":p2",
-          {{Text(site), pass.id, pass.kind, pass.after_id, pass.ended_us, Text(problem)}})
+          "UPDATE export_pass SET kind = :p3, after_id = :p4, ended_us = :p5, problem = :p6, rejected = :p7 WHERE site "
+          "= "
+          ":p1 AND id = :p2",
+          {{Text(site), pass.id, pass.kind, pass.after_id, pass.ended_us, Text(problem), pass.rejected}})
       .status();
 }
 

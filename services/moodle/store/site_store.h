@@ -98,7 +98,8 @@ absl::Status PruneSlimPages(store::Session& session, std::string_view site, int6
 
 absl::Status AddRejected(store::Session& session, std::string_view site, std::string_view epoch,
                          absl::Span<const RejectedRow> rows, int64_t now_us);
-// kind: "missing_seq", "gap", "cursorreset", "fingerprint_changed", "epoch_changed", "mass_delete_guard", "faults".
+// kind: "missing_seq", "gap", "cursorreset", "fingerprint_changed", "epoch_changed", "mass_delete_guard", "faults",
+// "unreadable_export" (first and last id of the page).
 absl::Status AddIncident(store::Session& session, std::string_view site, std::string_view kind, std::string_view epoch,
                          int64_t first_seq, int64_t last_seq, int64_t now_us);
 
@@ -107,6 +108,7 @@ struct ExportPass {
   int64_t id = 0, course = 0;
   std::string reason;  // "first", "epoch", "rolling", "restored"
   int64_t kind = 0, after_id = 0, started_us = 0, ended_us = 0;
+  int64_t rejected = 0;  // lines of the kind in hand that could not be read
 };
 // Kinds of a directory pass, in the order in which the directory needs them.
 absl::Span<const std::string_view> ExportKinds();

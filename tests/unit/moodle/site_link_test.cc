@@ -423,6 +423,31 @@ STORE_CONTRACT("a kind that the account may not export is left out and the other
   CHECK(scene.Record().health.link == Link::kOk);
 }
 
+STORE_CONTRACT("an unreadable line of an export closes nothing of its kind and is an incident", "[link]") {
+  Scene scene(backend);
+  scene.options.export_rows = 2;
+  for (int i = 1; i <= 5; ++i) scene.plugin.export_rows["users"].push_back("{\"id\":" + std::to_string(i) + "}");
+  scene.plugin.export_rows["users"][1] = "{\"id\":2,";  // on the first page of three
+  scene.plugin.AddViews(1);
+  auto link = scene.Link();
+  scene.Run(*link);
+  CHECK(std::count(scene.directory.sweeps.begin(), scene.directory.sweeps.end(), "users") == 0);
+  CHECK(std::count(scene.directory.sweeps.begin(), scene.directory.sweeps.end(), "cohorts") == 1);
+  CHECK(scene.directory.sweeps.size() == ExportKinds().size() - 1);
+  CHECK(scene.Count("SELECT count(*) FROM incident WHERE kind = 'unreadable_export' AND first_seq = 1 AND last_seq = "
+                    "2") == 1);
+  CHECK(scene.Count("SELECT count(*) FROM export_pass WHERE ended_us > 0") == 1);
+
+  // The next pass finds the line mended and looks for what is gone.
+  scene.plugin.export_rows["users"][1] = "{\"id\":2}";
+  REQUIRE(scene.database.Write([](store::Session& s) { return QueuePass(s, "sn1", 0, "rolling", 5); }).ok());
+  for (int i = 0; i < 60; ++i) {
+    scene.clock.Advance(absl::Seconds(30));
+    link->Step();
+  }
+  CHECK(std::count(scene.directory.sweeps.begin(), scene.directory.sweeps.end(), "users") == 1);
+}
+
 STORE_CONTRACT("the guard against mass deletion is an incident and the pass goes on", "[link]") {
   Scene scene(backend);
   scene.directory.guard_trips = true;
