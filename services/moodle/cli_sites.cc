@@ -11,6 +11,7 @@
 #include "moodle/cli.h"
 #include "moodle/cli_connection.h"
 #include "moodle/intake/bridge_parser.h"
+#include "moodle/intake/core_answer.h"
 #include "moodle/store/directory.h"
 #include "moodle/store/migrations.h"
 #include "moodle/store/site_store.h"
@@ -186,21 +187,20 @@ absl::Status CheckSite(const Cli& cli, const std::string& code) {
     return SomethingToMend(cli);
   }
   const auto text = [&](const char* key) {
-    return json.contains(key) && json[key].is_string() ? json[key].get<std::string>() : std::string("?");
+    const std::string said = TextOf(json, key);
+    return said.empty() ? std::string("?") : said;
   };
   Good(cli, absl::StrCat("le site répond : ", text("sitename"), ", Moodle ", text("release")),
        absl::StrCat("the site answers: ", text("sitename"), ", Moodle ", text("release")));
   Good(cli, "le jeton est accepté", "the token is accepted");
-  if (json.value("userissiteadmin", false)) {
+  if (IdOf(json, "userissiteadmin") != 0) {
     Note(cli,
          "le compte du jeton est administrateur du site : préférez un compte de service avec les seuls droits "
          "nécessaires",
          "the token's account is a site administrator: prefer a service account with just the rights it needs");
   }
   std::set<std::string> functions;
-  if (json.contains("functions") && json["functions"].is_array()) {
-    for (const auto& f : json["functions"]) functions.insert(f.value("name", ""));
-  }
+  for (const auto& f : ListOf(json, "functions")) functions.insert(TextOf(f, "name"));
   std::string missing_bridge, missing_core;
   for (std::string_view f : kBridgeFunctions) {
     if (!functions.contains(std::string(f))) absl::StrAppend(&missing_bridge, " ", std::string(f));

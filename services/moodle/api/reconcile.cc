@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "moodle/domain/ws_fault.h"
+#include "moodle/intake/core_answer.h"
 
 namespace compagnon::moodle {
 namespace {
@@ -17,14 +18,6 @@ using nlohmann::json;
 constexpr int kUsersAPage = 500;
 constexpr int64_t kGuardPercent = 5;
 constexpr int64_t kGuardObjects = 20;
-
-int64_t IdOf(const json& object, const char* key) {
-  auto found = object.find(key);
-  if (found == object.end()) return 0;
-  if (found->is_number_integer()) return found->get<int64_t>();
-  if (found->is_string()) return std::strtoll(found->get_ref<const std::string&>().c_str(), nullptr, 10);
-  return 0;
-}
 
 class SiteReconciliation {
  public:
@@ -40,9 +33,8 @@ class SiteReconciliation {
 
   absl::StatusOr<Reconciliation> Run() {
     ASSIGN_OR_RETURN(const json info, Ask("core_webservice_get_site_info", json::object(), json::value_t::object));
-    for (const json& function : info.value("functions", json::array())) {
-      if (function.is_object() && function.value("name", "") == "local_compagnon_pull_events")
-        result_.with_plugin = true;
+    for (const json& function : ListOf(info, "functions")) {
+      if (TextOf(function, "name") == "local_compagnon_pull_events") result_.with_plugin = true;
     }
     if (!result_.with_plugin) RETURN_IF_ERROR(Categories());
     RETURN_IF_ERROR(Courses());
@@ -92,7 +84,7 @@ class SiteReconciliation {
     for (const json& category : *answer) {
       if (!category.is_object()) continue;
       rows.push_back(
-          json{{"id", IdOf(category, "id")}, {"name", category.value("name", "")}, {"parent", IdOf(category, "parent")}}
+          json{{"id", IdOf(category, "id")}, {"name", TextOf(category, "name")}, {"parent", IdOf(category, "parent")}}
               .dump(-1, ' ', false, json::error_handler_t::replace));
     }
     return Tell("categories", rows);
@@ -107,16 +99,17 @@ class SiteReconciliation {
       if (id <= 1) continue;
       courses_[id] = IdOf(course, "startdate");
       json state = {{"id", id},
-                    {"shortname", course.value("shortname", "")},
-                    {"fullname", course.value("fullname", "")},
+                    {"shortname", TextOf(course, "shortname")},
+                    {"fullname", TextOf(course, "fullname")},
                     {"category", IdOf(course, "categoryid")},
                     {"startdate", IdOf(course, "startdate")},
                     {"enddate", IdOf(course, "enddate")}};
       if (course.contains("visible")) state["visible"] = IdOf(course, "visible");
-      for (const json& field : course.value("customfields", json::array())) {
-        if (!field.is_object() || !field.contains("shortname")) continue;
-        const json value = field.value("valueraw", field.value("value", json()));
-        if (value.is_string() || value.is_number()) state["customfields"][field.value("shortname", "")] = value;
+      for (const json& field : ListOf(course, "customfields")) {
+        if (!field.is_object() || TextOf(field, "shortname").empty()) continue;
+        if (!field.contains("valueraw") && !field.contains("value")) continue;
+        const json& value = field.contains("valueraw") ? field["valueraw"] : field["value"];
+        if (value.is_string() || value.is_number()) state["customfields"][TextOf(field, "shortname")] = value;
       }
       rows.push_back(state.dump(-1, ' ', false, json::error_handler_t::replace));
     }
@@ -187,27 +180,27 @@ class SiteReconciliation {
       for (const auto& [key, value] : user.items()) {
         if (value.is_string() && key != "fullname" && key != "email" && key != "username") state[key] = value;
       }
-      for (const json& field : user.value("customfields", json::array())) {
-        if (field.is_object() && field.contains("shortname") && field.contains("value"))
-          state["profile"][field.value("shortname", "")] = field["value"];
+      for (const json& field : ListOf(user, "customfields")) {
+        if (field.is_object() && !TextOf(field, "shortname").empty() && field.contains("value"))
+          state["profile"][TextOf(field, "shortname")] = field["value"];
       }
       users.push_back(dump(state));
-      for (const json& role : user.value("roles", json::array())) {
+      for (const json& role : ListOf(user, "roles")) {
         const int64_t role_id = IdOf(role, "roleid");
         if (role_id <= 0) continue;
         if (roles_met.insert(role_id).second)
-          roles.push_back(dump({{"id", role_id}, {"shortname", role.value("shortname", "")}}));
+          roles.push_back(dump({{"id", role_id}, {"shortname", TextOf(role, "shortname")}}));
         assignments.push_back(
             dump({{"id", 1}, {"roleid", role_id}, {"contextlevel", 50}, {"courseid", course}, {"userid", id}}));
       }
-      for (const json& group : user.value("groups", json::array())) {
+      for (const json& group : ListOf(user, "groups")) {
         const int64_t group_id = IdOf(group, "id");
         if (group_id <= 0) continue;
         if (groups_met.insert(group_id).second) {
           groups.push_back(dump({{"id", group_id},
                                  {"courseid", course},
-                                 {"name", group.value("name", "")},
-                                 {"idnumber", group.value("idnumber", "")}}));
+                                 {"name", TextOf(group, "name")},
+                                 {"idnumber", TextOf(group, "idnumber")}}));
         }
         members.push_back(dump({{"id", 1}, {"groupid", group_id}, {"courseid", course}, {"userid", id}}));
       }
@@ -231,9 +224,9 @@ class SiteReconciliation {
     for (const json& cohort : *answer) {
       if (!cohort.is_object() || IdOf(cohort, "id") <= 0) continue;
       ids.push_back(IdOf(cohort, "id"));
-      rows.push_back(json{
-          {"id", IdOf(cohort, "id")}, {"name", cohort.value("name", "")}, {"idnumber", cohort.value("idnumber", "")}}
-                         .dump(-1, ' ', false, json::error_handler_t::replace));
+      rows.push_back(
+          json{{"id", IdOf(cohort, "id")}, {"name", TextOf(cohort, "name")}, {"idnumber", TextOf(cohort, "idnumber")}}
+              .dump(-1, ' ', false, json::error_handler_t::replace));
     }
     RETURN_IF_ERROR(Tell("cohorts", rows));
     for (size_t from = 0; from < ids.size(); from += 20) {
@@ -247,7 +240,7 @@ class SiteReconciliation {
       RETURN_IF_ERROR(members.status());
       std::vector<std::string> member_rows;
       for (const json& cohort : *members) {
-        for (const json& user : cohort.value("userids", json::array())) {
+        for (const json& user : ListOf(cohort, "userids")) {
           if (user.is_number_integer())
             member_rows.push_back(json{{"id", 1}, {"cohortid", IdOf(cohort, "cohortid")}, {"userid", user}}.dump());
         }
@@ -307,7 +300,12 @@ class SiteReconciliation {
 absl::StatusOr<Reconciliation> ReconcileSite(WsClient& client, store::Database& database, Directory& directory,
                                              const std::string& site, const std::set<std::string>& person_fields,
                                              const Clock& clock, const std::function<bool()>& alive) {
-  return SiteReconciliation(client, database, directory, site, person_fields, clock, alive).Run();
+  // What the readers of intake/core_answer.h do not foresee ends this night of this site, not the process.
+  try {
+    return SiteReconciliation(client, database, directory, site, person_fields, clock, alive).Run();
+  } catch (const json::exception&) {
+    return FaultStatus({FaultCategory::kOperator, "protocol", {}}, "an answer of a core function");
+  }
 }
 
 }  // namespace compagnon::moodle

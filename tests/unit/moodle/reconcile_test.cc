@@ -23,6 +23,7 @@ class FakeMoodle final : public WsClient {
   std::map<int64_t, std::map<int64_t, Enrolled>> courses;  // course -> user
   std::map<int64_t, std::set<int64_t>> cohorts;
   std::set<std::string> refused;
+  std::map<std::string, json> instead;  // function -> what it answers whatever is asked
   int calls = 0;
   int with_all_fields = 0;
 
@@ -30,6 +31,7 @@ class FakeMoodle final : public WsClient {
     ++calls;
     if (refused.contains(std::string(function)))
       return FaultStatus({FaultCategory::kOperator, "accessexception", {}}, "");
+    if (const auto fixed = instead.find(std::string(function)); fixed != instead.end()) return fixed->second.dump();
     json answer = json::array();
     if (function == "core_webservice_get_site_info") {
       answer = {{"functions", json::array({{{"name", "core_course_get_courses"}}})}};
@@ -176,6 +178,60 @@ STORE_CONTRACT("what the account may not ask is left as it was", "[reconcile]") 
   Fine(night.Run().status());
   CHECK(night.store.Number("SELECT count(*) FROM directory_membership WHERE member = 1") == 1);
   CHECK(night.store.States().at({100, 4}).intervals(0).to_us() == kNever);
+}
+
+STORE_CONTRACT("core functions may answer nulls and other types than they promise", "[reconcile]") {
+  const json odd = json::array({nullptr, 7, -1.5, "text", true, json::array({1, nullptr}), json{{"id", nullptr}}});
+  const json odd_values = json::array({nullptr, 7, "text", true, json::array(), json{{"name", nullptr}}});
+  // Each field of each answer in turn holds each odd value.
+  const std::map<std::string, json> answers = {
+      {"core_webservice_get_site_info", {{"functions", json::array({{{"name", "f"}}})}}},
+      {"core_course_get_categories", json::array({{{"id", 2}, {"name", "N"}, {"parent", 0}}})},
+      {"core_course_get_courses",
+       json::array({{{"id", 4},
+                     {"shortname", "C"},
+                     {"fullname", "Course"},
+                     {"categoryid", 2},
+                     {"startdate", 1800000000},
+                     {"enddate", 0},
+                     {"visible", 1},
+                     {"customfields", json::array({{{"shortname", "lang"}, {"value", "fr"}, {"valueraw", "fr"}}})}}})},
+      {"core_enrol_get_enrolled_users",
+       json::array({{{"id", 100},
+                     {"firstname", "Awa"},
+                     {"country", "SN"},
+                     {"customfields", json::array({{{"shortname", "sex"}, {"value", "F"}}})},
+                     {"roles", json::array({{{"roleid", 5}, {"shortname", "student"}}})},
+                     {"groups", json::array({{{"id", 3}, {"name", "G"}, {"idnumber", "g"}}})}}})},
+      {"core_cohort_get_cohorts", json::array({{{"id", 7}, {"name", "Cohort"}, {"idnumber", "c"}}})},
+      {"core_cohort_get_cohort_members", json::array({{{"cohortid", 7}, {"userids", json::array({100})}}})}};
+  for (const auto& [function, answer] : answers) {
+    Night night(backend);
+    night.moodle.courses[4][100] = {};
+    night.moodle.cohorts[7] = {100};
+    std::vector<json> wrong;
+    const json flat = answer.flatten();
+    for (const auto& [path, leaf] : flat.items()) {
+      for (json::json_pointer at(path); !at.empty(); at = at.parent_pointer()) {
+        for (const json& value : odd_values) {
+          json changed = answer;
+          changed[at] = value;
+          wrong.push_back(changed);
+        }
+      }
+    }
+    if (answer.is_array()) wrong.push_back(odd);
+    REQUIRE(wrong.size() >= 6);
+    for (const json& given : wrong) {
+      CAPTURE(function, given.dump());
+      night.moodle.instead = {{function, given}};
+      const auto done = night.Run();
+      if (!done.ok()) CHECK_FALSE(ReasonOf(done.status()).empty());
+    }
+    night.moodle.instead.clear();
+    Fine(night.Run().status());
+    CHECK(night.store.States().contains({100, 4}));
+  }
 }
 
 STORE_CONTRACT("a site that does not answer fails the night and changes nothing", "[reconcile]") {
