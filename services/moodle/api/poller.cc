@@ -101,6 +101,7 @@ class PoolPoller final : public Poller {
   }
 
  private:
+  // Reads the table of sites again and keeps the leases of the links that a worker has in hand.
   void Refresh() {
     const ScopedLogModule module("moodle");
     while (true) {
@@ -119,7 +120,16 @@ class PoolPoller final : public Poller {
       std::unique_lock lock(mutex_);
       if (stopping_) return;
       if (read.ok()) Apply(sites);
-      changed_.wait_for(lock, absl::ToChronoMilliseconds(options_.refresh), [this] { return stopping_; });
+      // Only this thread takes entries away, so those picked here stay while their leases are written.
+      std::vector<SiteLink*> under_way;
+      for (const auto& [code, entry] : entries_) {
+        if (entry->running) under_way.push_back(entry->link.get());
+      }
+      lock.unlock();
+      for (SiteLink* link : under_way) link->Renew();
+      lock.lock();
+      changed_.wait_for(lock, absl::ToChronoMilliseconds(std::min(options_.refresh, options_.link.lease / 3)),
+                        [this] { return stopping_; });
       if (stopping_) return;
     }
   }

@@ -24,6 +24,8 @@ constexpr absl::Duration kReplayReach = absl::Hours(24 * 90);
 // A row that the store cannot hold is set aside. When so many in a row are, it is the store that is broken: wait for a
 // person instead.
 constexpr int kRowsPutAside = 3;
+// A page is not made smaller than this because a site is slow.
+constexpr int kSmallestPage = 100;
 
 // Problems that only the operator's word ends (compagnon site confirm); a working call does not.
 bool IsStop(std::string_view problem) {
@@ -172,6 +174,7 @@ bool SiteLink::HoldLease() {
   if (!status.ok() || !cursor) {
     if (holding_) Log(LogLevel::kWarning, "lease lost", {{"site", site_.code}, {"reason", ReasonOf(status)}});
     holding_ = false;
+    held_term_ = 0;
     return false;
   }
   if (!holding_) {
@@ -183,11 +186,24 @@ bool SiteLink::HoldLease() {
   }
   cursor_ = *cursor;
   holding_ = true;
+  held_term_ = cursor_.term;
   lease_until_ = now + options_.lease;
   return true;
 }
 
+void SiteLink::Renew() {
+  const int64_t term = held_term_;
+  const absl::Time now = clock_.Now();
+  if (term == 0 || now - renewed_ < options_.lease / 3) return;
+  // Lost in between, this writes nothing: the term is another's.
+  const absl::Status kept = database_.Write([&](store::Session& session) {
+    return KeepLease(session, site_.code, options_.holder, term, absl::ToUnixMicros(now + options_.lease));
+  });
+  if (kept.ok()) renewed_ = now;
+}
+
 void SiteLink::Release() {
+  held_term_ = 0;
   if (!holding_) return;
   holding_ = false;
   const absl::Status dropped = database_.Write(
@@ -216,7 +232,12 @@ std::string_view SiteLink::WhyStop(const PullPage& page) const {
 absl::Duration SiteLink::PullStep() {
   const absl::Time asked_at = clock_.Now();
   absl::StatusOr<PullPage> page = FetchPage(cursor_);
-  if (!page.ok()) return Failed(page.status());
+  if (!page.ok()) {
+    // Perhaps the site manages a smaller page in the time there is.
+    if (FaultOf(page.status()).code == "timeout") SmallerPages();
+    return Failed(page.status());
+  }
+  const bool quick = clock_.Now() - asked_at < options_.lease / 2;
   if (Damage(*page) > 0) {
     // Damage done on the way heals by asking again; what is in the outbox itself comes back the same and is then
     // accepted.
@@ -252,7 +273,7 @@ absl::Duration SiteLink::PullStep() {
   }
   if (!committed.ok()) return NotCommitted(committed, page->events.size());
   if (page->events.size() > 1) rows_put_aside_ = 0;
-  page_rows_ = std::min(options_.page_rows, page_rows_ * 2);
+  if (quick) page_rows_ = std::min(options_.page_rows, page_rows_ * 2);
   events_.on_commit();
   Acknowledge(caught_up);
   if (page->lines > 0) last_rows_ = asked_at;
@@ -264,6 +285,7 @@ absl::Duration SiteLink::NotCommitted(const absl::Status& status, size_t events)
   holding_ = false;
   if (IsFenced(status)) {
     Log(LogLevel::kWarning, "fenced out", {{"site", site_.code}, {"seq", cursor_.seq}});
+    SmallerPages();
     return kLookAgain;
   }
   Log(LogLevel::kError, "page not committed",
@@ -289,6 +311,8 @@ absl::Duration SiteLink::NotCommitted(const absl::Status& status, size_t events)
   }
   return absl::Seconds(5);
 }
+
+void SiteLink::SmallerPages() { page_rows_ = std::max(page_rows_ / 2, std::min(page_rows_, kSmallestPage)); }
 
 absl::Duration SiteLink::Pause() const {
   const absl::Time now = clock_.Now();

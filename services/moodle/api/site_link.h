@@ -1,6 +1,7 @@
 #ifndef COMPAGNON_MOODLE_API_SITE_LINK_H_
 #define COMPAGNON_MOODLE_API_SITE_LINK_H_
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -28,7 +29,7 @@ struct LinkOptions {
   absl::Duration poll_active = absl::Seconds(2);
   absl::Duration poll_idle = absl::Seconds(60);
   absl::Duration stays_active = absl::Seconds(30);
-  absl::Duration lease = absl::Seconds(30);
+  absl::Duration lease = absl::Seconds(30);           // kept up by Renew() however long a call takes
   absl::Duration coverage_every = absl::Seconds(1);   // CoverageState is published at most this often
   absl::Duration pass_every = absl::Hours(24);        // a rolling full pass begins this long after the last one ended
   absl::Duration pass_page_every = absl::Seconds(5);  // pace of a rolling pass; the first pass runs at full speed
@@ -43,8 +44,8 @@ struct LinkEvents {
 };
 
 // The reading of one site: lease, pull, one transaction, acknowledgement; export passes in between; stops where an
-// operator must decide. One thread at a time. Any number of processes may run a link of the same site: the lease holder
-// reads, the others stand by, and a holder that was fenced out cannot commit.
+// operator must decide. One thread at a time, but for Renew(). Any number of processes may run a link of the same site:
+// the lease holder reads, the others stand by, and a holder that was fenced out cannot commit.
 class SiteLink {
  public:
   // Everything handed in outlives the link.
@@ -54,6 +55,10 @@ class SiteLink {
 
   // One step: at most one page pulled and committed, or one export page. Answers when to come again.
   absl::Duration Step();
+
+  // Keeps the lease while a step is under way: one call may last longer than the lease. From any one thread, every
+  // third of a lease or more often; writes only when there is something to keep.
+  void Renew();
 
   // Gives the lease back, so that another process need not wait for it to run out.
   void Release();
@@ -74,7 +79,7 @@ class SiteLink {
   absl::Duration Stop(std::string_view problem, std::string_view seen_epoch, std::string_view seen_fingerprint);
   absl::Duration Failed(const absl::Status& status);
   absl::Duration NotCommitted(const absl::Status& status, size_t events);
-  void SetHealth(SiteHealth health);
+  void SmallerPages();
   absl::Duration Pause() const;
   absl::Duration UntilNext() const;
   // The pass in hand, one that was queued, or a new one when the last full pass is old.
@@ -92,12 +97,15 @@ class SiteLink {
   SiteCursor cursor_;
   SiteHealth health_;
   bool holding_ = false;
+  std::atomic<int64_t> held_term_ = 0;         // for Renew(); 0 = no lease
+  absl::Time renewed_ = absl::InfinitePast();  // Renew()'s own
   absl::Time lease_until_ = absl::InfinitePast();
   absl::Time last_rows_ = absl::InfinitePast();
   absl::Time last_coverage_ = absl::InfinitePast();
   absl::Time next_pass_page_ = absl::InfinitePast();
   int faults_in_a_row_ = 0;
-  int page_rows_;           // asked for; less than options_.page_rows while a row that cannot be stored is looked for
+  int page_rows_;  // asked for; less than options_.page_rows while the site is slow or a row that cannot be stored is
+                   // looked for
   int rows_put_aside_ = 0;  // one after the other
   bool pulled_last_ = false;
   bool export_refused_ = false;  // the kind in hand, since the last call that was answered or that failed otherwise

@@ -98,6 +98,14 @@ absl::StatusOr<std::optional<SiteCursor>> TakeLease(Session& session, std::strin
   return std::optional<SiteCursor>(std::move(record.cursor));
 }
 
+absl::Status KeepLease(Session& session, std::string_view site, std::string_view holder, int64_t term,
+                       int64_t until_us) {
+  return session
+      .Execute("UPDATE site_cursor SET lease_until_us = :p4 WHERE site = :p1 AND holder = :p2 AND term = :p3",
+               {{Text(site), Text(holder), term, until_us}})
+      .status();
+}
+
 absl::Status DropLease(Session& session, std::string_view site, std::string_view holder, int64_t term) {
   return session
       .Execute(

@@ -60,6 +60,10 @@ absl::StatusOr<SiteRecord> GetSite(store::Session& session, std::string_view cod
 // `holder` has it. Answers the cursor under that lease; nothing when another holds it.
 absl::StatusOr<std::optional<SiteCursor>> TakeLease(store::Session& session, std::string_view site,
                                                     std::string_view holder, int64_t now_us, int64_t until_us);
+// Keeps the lease of `term` until `until_us`, even if it had run out, unless another took it meanwhile: then nothing
+// happens.
+absl::Status KeepLease(store::Session& session, std::string_view site, std::string_view holder, int64_t term,
+                       int64_t until_us);
 absl::Status DropLease(store::Session& session, std::string_view site, std::string_view holder, int64_t term);
 
 // Moves the cursor. FailedPrecondition "fenced" when the term is no longer the holder's or the cursor is not where it

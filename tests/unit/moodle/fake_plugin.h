@@ -20,6 +20,8 @@ class FakePlugin final : public WsClient {
   int64_t unnumbered = 0;
   int64_t acked = 0;
   int pulls = 0, acks = 0, exports = 0;
+  std::vector<int64_t> limits;                                  // rows asked for by each pull
+  std::function<void()> while_calling = [] {};                  // what happens during each call
   std::vector<WsFault> faults;                                  // the next calls fail with these, first one first
   std::map<std::string, WsFault> export_faults;                 // kind -> what its export answers instead of rows
   std::map<std::string, std::vector<std::string>> export_rows;  // kind -> states, ids ascending
@@ -31,6 +33,7 @@ class FakePlugin final : public WsClient {
   }
 
   absl::StatusOr<std::string> Read(std::string_view function, const nlohmann::json& params) override {
+    while_calling();
     if (!faults.empty()) {
       const WsFault fault = faults.front();
       faults.erase(faults.begin());
@@ -41,6 +44,7 @@ class FakePlugin final : public WsClient {
       ++pulls;
       const std::string asked = params["epoch"];
       const int64_t after = params["after"], limit = params["limit"], latest = static_cast<int64_t>(lines.size());
+      limits.push_back(limit);
       if ((!asked.empty() && asked != epoch) || after > latest) return reset();
       std::string text;
       for (int64_t seq = after + 1; seq <= std::min(latest, after + limit); ++seq) {

@@ -256,6 +256,56 @@ STORE_CONTRACT("a holder that was fenced out commits nothing of what it still ho
   CHECK(one->Step() > absl::ZeroDuration());  // it sees that it lost the lease
 }
 
+STORE_CONTRACT("a call that lasts longer than the lease does not lose it to another process", "[link]") {
+  Scene scene(backend);
+  scene.plugin.AddViews(3);
+  auto one = scene.Link();
+  scene.options.holder = "two";
+  FakePlugin for_two;
+  for_two.lines = scene.plugin.lines;
+  SiteLink two(scene.site, scene.options, LinkEvents{}, for_two, scene.database, scene.directory, scene.clock);
+  // Six minutes of the site's silence, as three attempts of two minutes are.
+  scene.plugin.while_calling = [&] {
+    for (int i = 0; i < 72; ++i) {
+      scene.clock.Advance(absl::Seconds(5));
+      one->Renew();
+      two.Step();
+    }
+  };
+  one->Step();
+  CHECK(for_two.pulls == 0);
+  CHECK(scene.Record().cursor.seq == 3);
+  CHECK(scene.Record().cursor.term == 1);
+
+  // A process that is gone renews nothing.
+  scene.clock.Advance(absl::Minutes(1));
+  two.Step();
+  CHECK(for_two.pulls == 1);
+  one->Renew();
+  CHECK(scene.Record().cursor.term == 2);
+}
+
+STORE_CONTRACT("a page that a slow site cannot serve in time is asked for in smaller pieces", "[link]") {
+  Scene scene(backend);
+  scene.options.page_rows = 1000;
+  scene.plugin.AddViews(1200);
+  scene.plugin.faults.assign(2, {FaultCategory::kRetry, "timeout", {}});
+  auto link = scene.Link();
+  const auto step = [&] {
+    scene.clock.Advance(absl::Minutes(3));
+    link->Step();
+  };
+  for (int i = 0; i < 3; ++i) step();
+  REQUIRE(scene.plugin.limits == std::vector<int64_t>{250});
+  // The site is still slow: pages stay small. Then it is quick: they grow again.
+  scene.plugin.while_calling = [&] { scene.clock.Advance(absl::Seconds(20)); };
+  scene.plugin.limits.clear();
+  for (int i = 0; scene.plugin.limits.size() < 3 && i < 40; ++i) step();
+  scene.plugin.while_calling = [] {};
+  for (int i = 0; scene.plugin.limits.size() < 5 && i < 40; ++i) step();
+  CHECK(scene.plugin.limits == std::vector<int64_t>{500, 500, 500, 500, 1000});
+}
+
 STORE_CONTRACT("a changed fingerprint stops the reading until the operator says moved", "[link]") {
   Scene scene(backend);
   scene.plugin.AddViews(2);
