@@ -149,7 +149,9 @@ std::optional<ExportPass> SiteLink::DuePass(absl::Time now) {
     ASSIGN_OR_RETURN(const int64_t ended, LastFullPassEnd(session, site_.code));
     if (ended != 0 && now_us - ended < absl::ToInt64Microseconds(options_.pass_every)) return absl::OkStatus();
     RETURN_IF_ERROR(QueuePass(session, site_.code, 0, ended == 0 ? "first" : "rolling", now_us));
-    RETURN_IF_ERROR(PruneSlimPages(session, site_.code, now_us - absl::ToInt64Microseconds(kReplayReach)));
+    const int64_t out_of_reach = now_us - absl::ToInt64Microseconds(kReplayReach);
+    RETURN_IF_ERROR(PruneSlimPages(session, site_.code, out_of_reach));
+    RETURN_IF_ERROR(PruneRejected(session, site_.code, out_of_reach));
     ASSIGN_OR_RETURN(pass, CurrentPass(session, site_.code));
     return absl::OkStatus();
   });
@@ -264,7 +266,7 @@ absl::Duration SiteLink::PullStep() {
   const bool caught_up = page->unnumbered == 0 && page->next >= page->latest;
   absl::Status committed = Commit(*page, asked_at, caught_up);
   if (BlamesTheRow(committed) && page->events.size() == 1 && rows_put_aside_ < kRowsPutAside) {
-    page->rejected.push_back({page->events[0].seq, "not_storable", page->events[0].raw});
+    page->rejected.push_back({page->events[0].seq, "not_storable", page->events[0].name, 0, ""});
     page->events.clear();
     if (Commit(*page, asked_at, caught_up).ok()) {
       ++rows_put_aside_;

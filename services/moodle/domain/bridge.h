@@ -22,11 +22,14 @@ struct DayCount {
   bool operator==(const DayCount&) const = default;
 };
 
-// A line of a page that is no event. The stream goes on after it.
+// A line of a page that is no event. The stream goes on after it. The line itself is not kept: what cannot be read
+// cannot be redacted either.
 struct RejectedRow {
   int64_t seq = 0;  // 0 when not even that could be read
   std::string reason;
-  std::string line;  // its first 64 KiB
+  std::string event_name;  // "" when it could not be read or is none
+  int64_t bytes = 0;       // length of the line
+  std::string digest;      // SHA-256 of the line, hexadecimal: tells whether a line found elsewhere is this one
 };
 
 struct PullPage {

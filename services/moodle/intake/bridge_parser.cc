@@ -12,14 +12,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/civil_time.h"
 #include "moodle/domain/slim.h"
+#include "platform/base/ids.h"
 
 namespace compagnon::moodle {
 namespace {
 
 // The DOM parser picks its instructions at run time; on-demand would be built for the oldest processor.
 namespace dom = simdjson::dom;
-
-constexpr size_t kKeptOfRejected = 64 * 1024;
 
 // Length of the well-formed UTF-8 sequence at `i` (RFC 3629), 0 when there is none.
 size_t SequenceAt(std::string_view s, size_t i) {
@@ -421,8 +420,9 @@ absl::StatusOr<PullPage> BridgeParser::Pull(std::string body, int64_t after, boo
   events = impl_->Keep(events);
   page.events.reserve(events.size() / 400 + 1);
   int64_t unreadable = 0;
-  const auto reject = [&](int64_t seq, std::string_view reason, std::string_view line) {
-    page.rejected.push_back({seq, std::string(reason), std::string(line.substr(0, kKeptOfRejected))});
+  const auto reject = [&](int64_t seq, std::string_view reason, std::string_view line, std::string event_name = "") {
+    page.rejected.push_back(
+        {seq, std::string(reason), std::move(event_name), static_cast<int64_t>(line.size()), HexEncode(Sha256(line))});
     if (seq == 0) ++unreadable;
   };
   bool ascending = true;
@@ -445,8 +445,9 @@ absl::StatusOr<PullPage> BridgeParser::Pull(std::string body, int64_t after, boo
     MoodleEvent& event = page.events.emplace_back();
     if (const std::string_view why = ReadRow(document, event); !why.empty()) {
       const int64_t seq = event.seq > 0 ? event.seq : SeqFromPrefix(line);
+      std::string name = IsEventName(event.name) ? std::move(event.name) : std::string();
       page.events.pop_back();
-      reject(seq, why, line);
+      reject(seq, why, line, std::move(name));
       continue;
     }
     if (keep_raw) event.raw.assign(line);

@@ -64,8 +64,19 @@ CREATE TABLE export_pass (
 )
 )";
 
-// A kind of which a line could not be read has not been seen whole: its sweep would close what that line held.
-constexpr std::string_view kRejectedInPass = "ALTER TABLE export_pass ADD COLUMN rejected bigint NOT NULL DEFAULT 0";
+// A kind of which a line could not be read has not been seen whole: its sweep would close what that line held. Lines of
+// pulls that could not be read were kept as they came, identities and secrets with them.
+constexpr std::string_view kUnreadable = R"(
+ALTER TABLE export_pass ADD COLUMN rejected bigint NOT NULL DEFAULT 0
+--;
+ALTER TABLE bridge_rejected ADD COLUMN event_name text NOT NULL DEFAULT ''
+--;
+ALTER TABLE bridge_rejected ADD COLUMN bytes bigint NOT NULL DEFAULT 0
+--;
+ALTER TABLE bridge_rejected ADD COLUMN digest text NOT NULL DEFAULT ''
+--;
+ALTER TABLE bridge_rejected DROP COLUMN line
+)";
 
 // The two dialects differ in the name of the bytes' type alone.
 const std::string& SqliteText() {
@@ -82,7 +93,7 @@ const std::string& SqliteText() {
 absl::Span<const store::Migration> MoodleMigrations() {
   static const auto* migrations =
       new std::array{store::Migration{1, "sites, cursors, keys, publication", kFirst, SqliteText()},
-                     store::Migration{2, "unreadable lines of a pass", kRejectedInPass, ""}};
+                     store::Migration{2, "unreadable lines", kUnreadable, ""}};
   return *migrations;
 }
 

@@ -244,12 +244,18 @@ absl::Status PruneSlimPages(Session& session, std::string_view site, int64_t rec
 absl::Status AddRejected(Session& session, std::string_view site, std::string_view epoch,
                          absl::Span<const RejectedRow> rows, int64_t now_us) {
   if (rows.empty()) return absl::OkStatus();
-  static constexpr std::string_view kColumns[] = {"site", "epoch", "seq", "reason", "at_us", "line"};
+  static constexpr std::string_view kColumns[] = {"site",  "epoch",      "seq",   "reason",
+                                                  "at_us", "event_name", "bytes", "digest"};
   std::vector<std::vector<Value>> values;
   values.reserve(rows.size());
   for (const RejectedRow& row : rows)
-    values.push_back({Text(site), Text(epoch), row.seq, row.reason, now_us, store::Bytes{row.line}});
+    values.push_back({Text(site), Text(epoch), row.seq, row.reason, now_us, row.event_name, row.bytes, row.digest});
   return session.BulkInsert("bridge_rejected", kColumns, values);
+}
+
+absl::Status PruneRejected(Session& session, std::string_view site, int64_t before_us) {
+  return session.Execute("DELETE FROM bridge_rejected WHERE site = :p1 AND at_us < :p2", {{Text(site), before_us}})
+      .status();
 }
 
 absl::Status AddIncident(Session& session, std::string_view site, std::string_view kind, std::string_view epoch,

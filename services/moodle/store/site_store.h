@@ -102,6 +102,7 @@ absl::Status PruneSlimPages(store::Session& session, std::string_view site, int6
 
 absl::Status AddRejected(store::Session& session, std::string_view site, std::string_view epoch,
                          absl::Span<const RejectedRow> rows, int64_t now_us);
+absl::Status PruneRejected(store::Session& session, std::string_view site, int64_t before_us);
 // kind: "missing_seq", "gap", "cursorreset", "fingerprint_changed", "epoch_changed", "mass_delete_guard", "faults",
 // "unreadable_export" (first and last id of the page).
 absl::Status AddIncident(store::Session& session, std::string_view site, std::string_view kind, std::string_view epoch,

@@ -117,8 +117,27 @@ TEST_CASE("a row of five megabytes is set aside and its neighbours are kept") {
   REQUIRE(page.rejected.size() == 1);
   CHECK(page.rejected[0].seq == 2);
   CHECK(page.rejected[0].reason == "row_too_large");
-  CHECK(page.rejected[0].line.size() == 64 * 1024);
+  CHECK(page.rejected[0].bytes > 5 << 20);
   CHECK(page.missing.empty());
+}
+
+TEST_CASE("of a row that is set aside nothing is kept that could tell a person") {
+  auto row = Row(1);
+  row["userid"] = {{"name", "Awa Diop"}};
+  row["other"] = {{"email", "awa.diop@example.org"}};
+  auto nameless = Row(2);
+  nameless["eventname"] = "awa.diop@example.org";
+  const PullPage page = Parse(Lines({row, nameless}) + "{\"seq\":3,\"firstname\":\"Awa\n", 0, 3);
+  REQUIRE(page.rejected.size() == 3);
+  for (const RejectedRow& rejected : page.rejected) {
+    CHECK((rejected.event_name + rejected.reason + rejected.digest).find("wa") == std::string::npos);
+    CHECK(rejected.digest.size() == 64);
+    CHECK(rejected.bytes > 0);
+  }
+  CHECK(page.rejected[1].event_name.empty());
+  CHECK(page.rejected[2].seq == 3);
+  // printf '{"seq":3,"firstname":"Awa' | sha256sum
+  CHECK(page.rejected[2].digest == "8a4cd69c5622a8b0fb9030aa06c5c945ae2ca9cb63ea33dbde4bedaf87e3f162");
 }
 
 TEST_CASE("fields of the wrong kind set their row aside") {

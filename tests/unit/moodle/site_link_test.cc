@@ -524,6 +524,24 @@ STORE_CONTRACT("missing and malformed rows are noted and never stop the stream",
   CHECK(scene.Count("SELECT count(*) FROM outbox WHERE type = '\\core\\event\\course_viewed'") == 4);
 }
 
+STORE_CONTRACT("rows that were set aside are forgotten once they are out of reach of a replay", "[link]") {
+  Scene scene(backend);
+  scene.options.pass_every = absl::Hours(24);
+  scene.plugin.lines.push_back("{\"seq\":1,\"firstname\":\"Awa");
+  scene.plugin.AddViews(1);
+  auto link = scene.Link();
+  scene.Run(*link);
+  REQUIRE(scene.Count("SELECT count(*) FROM bridge_rejected") == 1);
+  for (const int64_t left : {1, 0}) {
+    scene.clock.Advance(absl::Hours(24 * 60));
+    for (int i = 0; i < 60; ++i) {
+      scene.clock.Advance(absl::Minutes(1));
+      link->Step();
+    }
+    CHECK(scene.Count("SELECT count(*) FROM bridge_rejected") == left);
+  }
+}
+
 STORE_CONTRACT("a row that the store cannot hold is found and set aside and its page goes on", "[link]") {
   Scene scene(backend);
   scene.plugin.AddViews(40);
