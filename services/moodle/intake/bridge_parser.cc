@@ -203,6 +203,8 @@ std::string_view ReadRow(dom::element document, MoodleEvent& event) {
   if (document.get(object)) return "not_an_object";
   int64_t time_created = 0, number = 0;
   std::string text;
+  // A row that does not say whether it is anonymous is treated as if it were, here as in a file.
+  event.anonymous = true;
   for (const auto& [key, value] : object) {
     const auto found = Fields().find(key);
     if (found == Fields().end()) continue;
@@ -264,10 +266,13 @@ std::string_view ReadRow(dom::element document, MoodleEvent& event) {
       case kRelated:
         fine = Coerce(value, &event.related_user);
         break;
-      case kAnonymous:
+      case kAnonymous: {
+        const bool said =
+            !(value.type() == dom::element_type::NULL_VALUE || (CoerceText(value, &text) && text.empty()));
         fine = Coerce(value, &number);
-        event.anonymous = number != 0;
+        event.anonymous = !said || number != 0;
         break;
+      }
       case kOther:
         ReadOther(value, event);
         break;

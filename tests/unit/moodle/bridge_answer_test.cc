@@ -140,6 +140,21 @@ TEST_CASE("of a row that is set aside nothing is kept that could tell a person")
   CHECK(page.rejected[2].digest == "8a4cd69c5622a8b0fb9030aa06c5c945ae2ca9cb63ea33dbde4bedaf87e3f162");
 }
 
+TEST_CASE("a row of the bridge that does not say whether it is anonymous counts as anonymous") {
+  auto missing = Row(1), null = Row(2), empty = Row(3), zero_text = Row(4), one_text = Row(5);
+  missing.erase("anonymous");
+  null["anonymous"] = nullptr;
+  empty["anonymous"] = "";
+  zero_text["anonymous"] = "0";
+  one_text["anonymous"] = "1";
+  const PullPage page = Parse(Lines({missing, null, empty, zero_text, one_text, Row(6)}), 0, 6);
+  REQUIRE(page.events.size() == 6);
+  for (const MoodleEvent& event : page.events) {
+    CAPTURE(event.seq);
+    CHECK(event.anonymous == (event.seq != 4 && event.seq != 6));
+  }
+}
+
 TEST_CASE("fields of the wrong kind set their row aside") {
   for (const auto& [field, value] :
        std::vector<std::pair<std::string, nlohmann::json>>{{"eventname", "no leading backslash"},
