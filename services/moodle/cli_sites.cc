@@ -74,6 +74,47 @@ void BadFault(const Cli& cli, std::string_view french, std::string_view english,
       NextStep(code, cli.locale));
 }
 
+std::string IncidentName(const Cli& cli, const std::string& kind) {
+  if (kind == "missing_seq")
+    return Say(cli, "des événements n'ont jamais été servis par le greffon", "events were never served by the plugin");
+  if (kind == "gap") return Say(cli, "le greffon a laissé des événements de côté", "the plugin left events out");
+  if (kind == "faults") return Say(cli, "l'observateur du greffon a échoué", "the plugin's observer failed");
+  if (kind == "mass_delete_guard") {
+    return Say(cli, "une passe aurait fermé trop d'objets : rien n'a été fermé",
+               "a pass would have closed too many objects: nothing was closed");
+  }
+  if (kind == "unreadable_export") {
+    return Say(cli, "des lignes de l'annuaire étaient illisibles : rien n'a été fermé",
+               "lines of the directory were unreadable: nothing was closed");
+  }
+  return Say(cli, "la lecture s'est arrêtée", "reading stopped");
+}
+
+// What the running suite wrote down in the last 30 days.
+absl::Status ShowNotes(const Cli& cli, const SiteConfig& site) {
+  SiteNotes notes;
+  const int64_t since_us = absl::ToUnixMicros(cli.clock->Now() - absl::Hours(24 * 30));
+  RETURN_IF_ERROR(cli.database->Read([&](store::Session& session) -> absl::Status {
+    ASSIGN_OR_RETURN(notes, NotesSince(session, site.code, since_us));
+    return absl::OkStatus();
+  }));
+  const auto note = [&](const std::string& french, const std::string& english, const Noted& noted) {
+    const std::string last = Instant(cli, noted.last_us, site.time_zone);
+    Note(cli, absl::StrCat(french, " (", noted.what, ") : ", noted.count, ", dernière fois ", last),
+         absl::StrCat(english, " (", noted.what, "): ", noted.count, ", last ", last));
+  };
+  for (const Noted& noted : notes.incidents) {
+    const std::string name = IncidentName(cli, noted.what);
+    note(name, name, noted);
+  }
+  for (const Noted& noted : notes.rejected)
+    note("lignes mises de côté, illisibles", "rows set aside as unreadable", noted);
+  for (const Noted& noted : notes.passes) {
+    note("passe de l'annuaire incomplète", "pass of the directory incomplete", noted);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status SomethingToMend(const Cli& cli) {
   return WithReason(
       absl::FailedPreconditionError(Say(cli, "Il reste quelque chose à corriger.", "Something remains to be mended.")),
@@ -167,6 +208,7 @@ absl::Status CheckSite(const Cli& cli, const std::string& code) {
   RETURN_IF_ERROR(MigrateMoodle(*cli.database));
   ASSIGN_OR_RETURN(const SiteConnection c, ConnectSite(cli, code));
   *cli.out << code << " : " << c.record.config.url << "\n";
+  RETURN_IF_ERROR(ShowNotes(cli, c.record.config));
   bool fine = true;
 
   auto info = c.client->Read("core_webservice_get_site_info", nlohmann::json::object());

@@ -431,7 +431,7 @@ absl::Duration SiteLink::ExportStep(const ExportPass& pass) {
   const int64_t now_us = absl::ToUnixMicros(now);
   const bool rolling = pass.reason == "rolling";
   ExportPass next = pass;
-  std::string problem;
+  std::string problem, guarded;
 
   if (pass.kind >= static_cast<int64_t>(ExportKinds().size())) {
     next.ended_us = now_us;
@@ -462,8 +462,8 @@ absl::Duration SiteLink::ExportStep(const ExportPass& pass) {
     }
     // A kind this plugin or this account cannot export is left out, and said; the others go on.
     export_refused_ = false;
-    problem = fault.code;
-    Log(LogLevel::kWarning, "export refused", {{"site", site_.code}, {"kind", kind}, {"reason", problem}});
+    problem = absl::StrCat(std::string(kind), ":", fault.code);
+    Log(LogLevel::kWarning, "export refused", {{"site", site_.code}, {"kind", kind}, {"reason", fault.code}});
     next_kind();
     status = database_.Write([&](store::Session& session) -> absl::Status {
       RETURN_IF_ERROR(MoveCursor(session, site_.code, cursor_, cursor_));
@@ -488,7 +488,7 @@ absl::Duration SiteLink::ExportStep(const ExportPass& pass) {
     const bool whole = pass.rejected + page->rejected == 0;
     next.rejected = pass.rejected + page->rejected;
     if (page->rejected > 0) {
-      problem = "unreadable_export";
+      if (pass.rejected == 0) problem = absl::StrCat(std::string(kind), ":unreadable_export");
       Log(LogLevel::kError, "lines of an export are unreadable: what is gone of this kind is not looked for",
           {{"site", site_.code}, {"kind", kind}, {"lines", page->rejected}});
     }
@@ -497,14 +497,15 @@ absl::Duration SiteLink::ExportStep(const ExportPass& pass) {
       RETURN_IF_ERROR(MoveCursor(session, site_.code, cursor_, cursor_));  // only under the lease
       RETURN_IF_ERROR(directory_.ApplyExportPage(session, site_.code, kind, pass.id, page->as_of, page->rows));
       if (page->rejected > 0) {
-        RETURN_IF_ERROR(AddIncident(session, site_.code, problem, cursor_.epoch, pass.after_id + 1,
+        RETURN_IF_ERROR(AddIncident(session, site_.code, "unreadable_export", cursor_.epoch, pass.after_id + 1,
                                     std::max(page->next, pass.after_id + 1), now_us));
       }
       if (page->done && pass.course == 0 && whole) {
         const absl::Status swept = directory_.SweepPass(session, site_.code, kind, pass.id);
         if (ReasonOf(swept) == "mass_delete_guard") {
-          problem = "mass_delete_guard";
-          RETURN_IF_ERROR(AddIncident(session, site_.code, problem, cursor_.epoch, 0, 0, now_us));
+          guarded = FirstLine(swept);
+          problem = absl::StrCat(std::string(kind), ":mass_delete_guard");
+          RETURN_IF_ERROR(AddIncident(session, site_.code, "mass_delete_guard", cursor_.epoch, 0, 0, now_us));
         } else {
           RETURN_IF_ERROR(swept);
         }
@@ -518,6 +519,10 @@ absl::Duration SiteLink::ExportStep(const ExportPass& pass) {
         {{"site", site_.code}, {"kind", kind}, {"reason", ReasonOf(status)}, {"error", FirstLine(status)}});
     next_pass_page_ = now + absl::Seconds(10);
     return kLookAgain;
+  }
+  if (!guarded.empty()) {
+    Log(LogLevel::kError, "a pass would close too much: nothing was closed",
+        {{"site", site_.code}, {"kind", kind}, {"error", guarded}});
   }
   events_.on_commit();
   if (rolling) next_pass_page_ = now + options_.pass_page_every;

@@ -267,6 +267,29 @@ absl::Status AddIncident(Session& session, std::string_view site, std::string_vi
       .status();
 }
 
+absl::StatusOr<SiteNotes> NotesSince(Session& session, std::string_view site, int64_t since_us) {
+  SiteNotes notes;
+  const auto read = [&](std::string_view sql, std::vector<Noted>* into) {
+    return session.Query(sql, {{Text(site), since_us}}, [&](const Row& row) {
+      into->push_back({row.Text(0), row.Int(1), row.Int(2)});
+      return absl::OkStatus();
+    });
+  };
+  RETURN_IF_ERROR(
+      read("SELECT kind, count(*), max(at_us) FROM incident WHERE site = :p1 AND at_us >= :p2 GROUP BY kind "
+           "ORDER BY 3 DESC, 1",
+           &notes.incidents));
+  RETURN_IF_ERROR(
+      read("SELECT reason, count(*), max(at_us) FROM bridge_rejected WHERE site = :p1 AND at_us >= :p2 GROUP BY reason "
+           "ORDER BY 3 DESC, 1",
+           &notes.rejected));
+  RETURN_IF_ERROR(
+      read("SELECT problem, 1, CASE WHEN ended_us > 0 THEN ended_us ELSE started_us END FROM export_pass WHERE site = "
+           ":p1 AND started_us >= :p2 AND problem <> '' ORDER BY id DESC LIMIT 5",
+           &notes.passes));
+  return notes;
+}
+
 absl::Span<const std::string_view> ExportKinds() {
   static constexpr std::array<std::string_view, 11> kKinds = {
       "roles",          "categories", "courses",       "modules",          "users",     "cohorts",
@@ -311,9 +334,9 @@ absl::StatusOr<std::optional<ExportPass>> CurrentPass(Session& session, std::str
 absl::Status PutPass(Session& session, std::string_view site, const ExportPass& pass, std::string_view problem) {
   return session
       .Execute(
-          "UPDATE export_pass SET kind = :p3, after_id = :p4, ended_us = :p5, problem = :p6, rejected = :p7 WHERE site "
-          "= "
-          ":p1 AND id = :p2",
+          "UPDATE export_pass SET kind = :p3, after_id = :p4, ended_us = :p5, rejected = :p7, problem = CASE WHEN :p6 "
+          "= '' "
+          "THEN problem WHEN problem = '' THEN :p6 ELSE problem || ' ' || :p6 END WHERE site = :p1 AND id = :p2",
           {{Text(site), pass.id, pass.kind, pass.after_id, pass.ended_us, Text(problem), pass.rejected}})
       .status();
 }

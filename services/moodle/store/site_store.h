@@ -107,6 +107,16 @@ absl::Status PruneRejected(store::Session& session, std::string_view site, int64
 // "unreadable_export" (first and last id of the page).
 absl::Status AddIncident(store::Session& session, std::string_view site, std::string_view kind, std::string_view epoch,
                          int64_t first_seq, int64_t last_seq, int64_t now_us);
+// What was written down about a site for a person to read, newest first.
+struct Noted {
+  std::string what;   // incident's kind, reason of rejected rows, "kind:fault kind:fault" of a pass
+  int64_t count = 0;  // of incidents or rows; 1 for a pass
+  int64_t last_us = 0;
+};
+struct SiteNotes {
+  std::vector<Noted> incidents, rejected, passes;
+};
+absl::StatusOr<SiteNotes> NotesSince(store::Session& session, std::string_view site, int64_t since_us);
 
 // A full export pass, or one of a course (course > 0). `kind` indexes ExportKinds().
 struct ExportPass {
@@ -122,6 +132,7 @@ absl::Status QueuePass(store::Session& session, std::string_view site, int64_t c
                        int64_t now_us);
 // The pass in hand or next; nothing when none waits.
 absl::StatusOr<std::optional<ExportPass>> CurrentPass(store::Session& session, std::string_view site);
+// `problem` ("kind:fault") is added to those that the pass has had.
 absl::Status PutPass(store::Session& session, std::string_view site, const ExportPass& pass,
                      std::string_view problem = "");
 // When the last full pass ended; 0 = never.

@@ -11,8 +11,10 @@
 #include "moodle/store/migrations.h"
 #include "moodle/store/publication.h"
 #include "moodle/store/site_store.h"
+#include "moodle/store/token_seal.h"
 #include "unit/moodle/fake_plugin.h"
 #include "unit/moodle/manual_clock.h"
+#include "unit/moodle/moodle_store_fixture.h"
 
 namespace compagnon::moodle {
 namespace {
@@ -471,6 +473,47 @@ STORE_CONTRACT("a kind that the account may not export is left out and the other
   CHECK(scene.directory.sweeps.size() == ExportKinds().size() - 4);
   CHECK(scene.Count("SELECT count(*) FROM export_pass WHERE ended_us > 0") == 1);
   CHECK(scene.Record().health.link == Link::kOk);
+  CHECK(scene.Count("SELECT count(*) FROM export_pass WHERE problem = 'roles:nopermissions cohorts:accessexception "
+                    "groups:an_error_nobody_classified enrolments:invalidkind'") == 1);
+}
+
+STORE_CONTRACT("site check shows what was noted about a site even while the site does not answer", "[link]") {
+  Scene scene(backend);
+  scene.plugin.export_faults["cohorts"] = {FaultCategory::kOperator, "nopermissions", {}};
+  scene.plugin.AddViews(1);
+  scene.plugin.lines.push_back("");                           // seq 2 never comes
+  scene.plugin.lines.push_back("{\"seq\":3,\"firstname\":");  // seq 3 is broken
+  scene.plugin.AddViews(1);
+  scene.directory.guard_trips = true;
+  auto link = scene.Link();
+  scene.Run(*link);
+
+  Folder folder;
+  Config config;
+  config.data_dir = folder.path();
+  config.moodle.allow_private_addresses = true;
+  std::ostringstream said;
+  Cli cli;
+  cli.config = &config;
+  cli.clock = &scene.clock;
+  cli.database = &scene.database;
+  cli.out = &said;
+  cli.locale = "en";
+  auto seal = TokenSeal::Open("", config.data_dir);
+  Fine(seal.status());
+  scene.site.url = "http://127.0.0.1:1";  // where nothing listens
+  scene.site.sealed_token = seal->Seal("sn1", "token");
+  Fine(scene.database.Write([&](store::Session& s) { return PutSite(s, scene.site, 2); }));
+  CHECK_FALSE(CheckSite(cli, "sn1").ok());
+  for (const char* part : {"the site does not answer", "(missing_seq): 1, last 2026-11-21", "(mass_delete_guard): 10",
+                           "(broken_json): 1", "cohorts:nopermissions"}) {
+    CAPTURE(part, said.str());
+    CHECK(said.str().find(part) != std::string::npos);
+  }
+  said.str("");
+  scene.clock.Advance(absl::Hours(24 * 31));
+  CHECK_FALSE(CheckSite(cli, "sn1").ok());
+  CHECK(said.str().find("missing_seq") == std::string::npos);
 }
 
 STORE_CONTRACT("an unreadable line of an export closes nothing of its kind and is an incident", "[link]") {
