@@ -62,10 +62,11 @@ class MoodleModule final : public Module {
     ReconcilerOptions nightly;
     nightly.at = config.moodle.reconcile_at;
     nightly.holder = NewUuidV7(parts_.clock->Now());
-    nightly.allow_private_addresses = config.moodle.allow_private_addresses;
     ASSIGN_OR_RETURN(reconciler_,
-                     StartReconciler(std::move(nightly), *database_, *directory_, *seal_, dimensions_, *parts_.metrics,
-                                     *parts_.clock, [relay = relay_.get()] { relay->Wake(); }));
+                     StartReconciler(
+                         std::move(nightly), *database_, *directory_,
+                         [poller = poller_.get()](const std::string& site) { return poller->ClientOf(site); },
+                         dimensions_, *parts_.metrics, *parts_.clock, [relay = relay_.get()] { relay->Wake(); }));
     return absl::OkStatus();
   }
 
@@ -77,8 +78,8 @@ class MoodleModule final : public Module {
   void Drain(absl::Duration) override {
     // The poller first: what it committed last is still relayed before the relay stops.
     if (poller_ != nullptr) poller_->Stop();
+    reconciler_.reset();  // uses the poller's clients
     poller_.reset();
-    reconciler_.reset();
     if (relay_ != nullptr) relay_->Stop();
   }
 

@@ -60,8 +60,8 @@ struct SiteFigures {
 // A site with its client and link, made together and replaced together when the site's settings change.
 struct Entry {
   int64_t changed_us = 0;
-  std::unique_ptr<SiteFigures> figures;
-  std::unique_ptr<WsClient> client;
+  std::shared_ptr<SiteFigures> figures;  // the client's too, which may outlive the entry
+  std::shared_ptr<WsClient> client;
   std::unique_ptr<SiteLink> link;
   absl::Time due = absl::InfinitePast();
   bool running = false;
@@ -83,6 +83,12 @@ class PoolPoller final : public Poller {
     refresher_ = std::thread([this] { Refresh(); });
   }
   ~PoolPoller() override { Stop(); }
+
+  std::shared_ptr<WsClient> ClientOf(const std::string& site) override {
+    std::lock_guard lock(mutex_);
+    const auto found = entries_.find(site);
+    return found == entries_.end() || found->second->dropped ? nullptr : found->second->client;
+  }
 
   void Stop() override {
     {
@@ -175,8 +181,8 @@ class PoolPoller final : public Poller {
     }
     auto entry = std::make_unique<Entry>();
     entry->changed_us = site.changed_us;
-    entry->figures = std::make_unique<SiteFigures>(metrics_, site.code);
-    SiteFigures* figures = entry->figures.get();
+    entry->figures = std::make_shared<SiteFigures>(metrics_, site.code);
+    const std::shared_ptr<SiteFigures> figures = entry->figures;
     WsOptions ws = options_.ws;
     ws.url = site.url;
     ws.token = *token;

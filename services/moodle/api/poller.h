@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "moodle/api/site_link.h"
 #include "moodle/store/token_seal.h"
@@ -20,11 +21,15 @@ struct PollerOptions {
 };
 
 // Reads every site that has an address, each at its own pace: a bounded pool of threads takes the link that is due
-// next, so a site that is down costs one thread for the length of a time-out and holds back no other. Sites added or
-// changed in the table are taken up within `refresh`.
+// next, so a site that hangs costs one thread for the length of its time-outs and holds back no other while fewer than
+// max_threads hang; beyond that the rest wait for the first time-out, and breakers then keep the hanging ones away.
+// Sites added or changed in the table are taken up within `refresh`.
 class Poller {
  public:
   virtual ~Poller() = default;
+  // The client of a site that is read, for whoever else calls it: one pace and one breaker for a site. Null when the
+  // site is not read (not in the table, without an address, a token that does not open, stopped). Any thread.
+  virtual std::shared_ptr<WsClient> ClientOf(const std::string& site) = 0;
   // Ends calls in hand, gives leases back. Idempotent.
   virtual void Stop() = 0;
 };

@@ -7,7 +7,6 @@
 
 #include "moodle/api/ws_client.h"
 #include "moodle/store/directory.h"
-#include "moodle/store/token_seal.h"
 #include "platform/base/clock.h"
 #include "platform/base/status.h"
 #include "platform/metrics/metrics.h"
@@ -32,9 +31,9 @@ absl::StatusOr<Reconciliation> ReconcileSite(WsClient& client, store::Database& 
                                              const Clock& clock, const std::function<bool()>& alive);
 
 struct ReconcilerOptions {
-  std::string at = "02:30";  // local time of each site
-  std::string holder;        // of leases
-  bool allow_private_addresses = false;
+  std::string at = "02:30";                    // local time of each site
+  std::string holder;                          // of leases
+  absl::Duration site_limit = absl::Hours(1);  // a site that takes longer holds back those after it no further
   absl::Duration look_every = absl::Seconds(30);
   absl::Duration try_again = absl::Minutes(15);
 };
@@ -47,15 +46,19 @@ bool ReconciliationDue(absl::Time now, const absl::TimeZone& zone, int at_minute
 absl::StatusOr<int> MinutesOfDay(const std::string& text);
 
 // Runs ReconcileSite each night for every site with an address, one after the other, in a thread of its own; by a
-// lease, so that one of several processes does it. A failed run is tried again.
+// lease, so that one of several processes does it. A failed run is tried again, one that took too long no sooner than
+// after as long again.
 class Reconciler {
  public:
   virtual ~Reconciler() = default;
   virtual void Stop() = 0;
 };
+// The client through which a site is read, null when it is not read now: calls of the night and of the poller share
+// their pace and their breaker.
+using ClientOfSite = std::function<std::shared_ptr<WsClient>(const std::string& site)>;
 // Everything handed in outlives it.
 absl::StatusOr<std::unique_ptr<Reconciler>> StartReconciler(ReconcilerOptions options, store::Database& database,
-                                                            Directory& directory, const TokenSeal& seal,
+                                                            Directory& directory, ClientOfSite client_of,
                                                             std::shared_ptr<const DimensionMap> dimensions,
                                                             Metrics& metrics, const Clock& clock,
                                                             std::function<void()> wake);

@@ -1,5 +1,6 @@
 #include <prometheus/gauge.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <limits>
 #include <mutex>
@@ -19,13 +20,13 @@ constexpr absl::Duration kLease = absl::Minutes(10);
 class NightlyReconciler final : public Reconciler {
  public:
   NightlyReconciler(ReconcilerOptions options, int at_minutes, store::Database& database, Directory& directory,
-                    const TokenSeal& seal, std::shared_ptr<const DimensionMap> dimensions, Metrics& metrics,
+                    ClientOfSite client_of, std::shared_ptr<const DimensionMap> dimensions, Metrics& metrics,
                     const Clock& clock, std::function<void()> wake)
       : options_(std::move(options)),
         at_minutes_(at_minutes),
         database_(database),
         directory_(directory),
-        seal_(seal),
+        client_of_(std::move(client_of)),
         dimensions_(std::move(dimensions)),
         metrics_(metrics),
         clock_(clock),
@@ -121,7 +122,10 @@ class NightlyReconciler final : public Reconciler {
   void One(const SiteConfig& site, int64_t day) {
     const absl::Time start = clock_.Now();
     absl::Time renewed = start;
+    bool too_slow = false;
     const auto alive = [&] {
+      too_slow = clock_.Now() - start > options_.site_limit;
+      if (too_slow) return false;
       if (clock_.Now() - renewed > kLease / 4) {
         renewed = clock_.Now();
         const store::Value params[] = {site.code, options_.holder, absl::ToUnixMicros(renewed + kLease)};
@@ -137,20 +141,15 @@ class NightlyReconciler final : public Reconciler {
       return Alive();
     };
     absl::StatusOr<Reconciliation> done = absl::CancelledError("");
-    auto token = seal_.Unseal(site.code, site.sealed_token);
-    if (token.ok()) {
-      WsOptions ws;
-      ws.url = site.url;
-      ws.token = *token;
-      ws.allow_private_addresses = options_.allow_private_addresses;
-      const std::unique_ptr<WsClient> client = NewWsClient(std::move(ws), clock_);
+    if (const std::shared_ptr<WsClient> client = client_of_(site.code); client != nullptr) {
       const std::set<std::string> fields = dimensions_->Of(site.code).PersonFields();
       InHand(client.get());
       done = ReconcileSite(*client, database_, directory_, site.code, fields, clock_, alive);
       InHand(nullptr);
     } else {
-      done = token.status();
+      done = WithReason(absl::UnavailableError("the site is not read"), "not_read");
     }
+    if (too_slow) done = WithReason(absl::DeadlineExceededError("the site is slow"), "too_slow");
     if (absl::IsCancelled(done.status()) || !Alive()) return;
     const std::string problem = done.ok() ? "" : ReasonOf(done.status()).empty() ? "failed" : ReasonOf(done.status());
     const int64_t differences = done.ok() ? done->missing + done->stale : 0;
@@ -166,7 +165,10 @@ class NightlyReconciler final : public Reconciler {
               result)
           .status();
     });
-    if (!done.ok() || !kept.ok()) not_before_[site.code] = clock_.Now() + options_.try_again;
+    if (!done.ok() || !kept.ok()) {
+      const absl::Time now = clock_.Now();
+      not_before_[site.code] = now + std::max(options_.try_again, now - start);
+    }
     wake_();
     metrics_
         .Gauge("compagnon_moodle_reconcile_differences",
@@ -184,7 +186,7 @@ class NightlyReconciler final : public Reconciler {
   const int at_minutes_;
   store::Database& database_;
   Directory& directory_;
-  const TokenSeal& seal_;
+  const ClientOfSite client_of_;
   const std::shared_ptr<const DimensionMap> dimensions_;
   Metrics& metrics_;
   const Clock& clock_;
@@ -219,12 +221,12 @@ bool ReconciliationDue(absl::Time now, const absl::TimeZone& zone, int at_minute
 }
 
 absl::StatusOr<std::unique_ptr<Reconciler>> StartReconciler(ReconcilerOptions options, store::Database& database,
-                                                            Directory& directory, const TokenSeal& seal,
+                                                            Directory& directory, ClientOfSite client_of,
                                                             std::shared_ptr<const DimensionMap> dimensions,
                                                             Metrics& metrics, const Clock& clock,
                                                             std::function<void()> wake) {
   ASSIGN_OR_RETURN(const int at_minutes, MinutesOfDay(options.at));
-  return std::make_unique<NightlyReconciler>(std::move(options), at_minutes, database, directory, seal,
+  return std::make_unique<NightlyReconciler>(std::move(options), at_minutes, database, directory, std::move(client_of),
                                              std::move(dimensions), metrics, clock, std::move(wake));
 }
 

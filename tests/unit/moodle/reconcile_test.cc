@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "moodle/domain/ws_fault.h"
 #include "unit/moodle/manual_clock.h"
@@ -244,6 +245,57 @@ STORE_CONTRACT("a site that does not answer fails the night and changes nothing"
   night.moodle.refused = {"core_course_get_courses"};
   CHECK_FALSE(night.Run().ok());
   CHECK(night.store.States().at({100, 4}).intervals(0).to_us() == kNever);
+}
+
+STORE_CONTRACT("a site that answers too slowly holds back the sites after it for a limited time", "[reconcile]") {
+  class SlowMoodle final : public WsClient {
+   public:
+    explicit SlowMoodle(test::ManualClock& clock) : clock_(clock) {}
+    absl::StatusOr<std::string> Read(std::string_view function, const json& params) override {
+      clock_.Advance(absl::Minutes(10));
+      return moodle.Read(function, params);
+    }
+    absl::StatusOr<std::string> Write(std::string_view, const json&) override { return absl::InternalError("writes"); }
+    void Cancel() override {}
+    std::string_view BreakerState() const override { return "closed"; }
+    FakeMoodle moodle;
+
+   private:
+    test::ManualClock& clock_;
+  };
+  Night night(backend);
+  for (const char* code : {"a-slow", "b-quick"}) {
+    SiteConfig site;
+    site.code = site.title = code;
+    site.url = "https://moodle.example.org";
+    site.time_zone = "Africa/Dakar";
+    night.store.Write([&](store::Session& session) { return PutSite(session, site, 1); });
+  }
+  const auto slow = std::make_shared<SlowMoodle>(night.clock);
+  for (int course = 2; course < 30; ++course) slow->moodle.courses[course][100] = {};
+  const auto quick = std::make_shared<FakeMoodle>();
+  quick->courses[4][100] = {};
+  Metrics metrics;
+  ReconcilerOptions options;
+  options.holder = "test";
+  options.look_every = absl::Milliseconds(10);
+  auto reconciler = StartReconciler(
+      options, night.store.database(), night.directory,
+      [&](const std::string& site) -> std::shared_ptr<WsClient> {
+        if (site == "a-slow") return slow;
+        return quick;
+      },
+      std::make_shared<DimensionMap>(), metrics, night.clock, [] {});
+  Fine(reconciler.status());
+  const auto done = [&](const std::string& where) {
+    return night.store.Number("SELECT count(*) FROM reconcile_run WHERE finished_us > 0 AND " + where) == 1;
+  };
+  for (int i = 0; i < 1200 && !done("site = 'b-quick'"); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  (*reconciler)->Stop();
+  CHECK(done("site = 'a-slow' AND problem = 'too_slow'"));
+  CHECK(done("site = 'b-quick' AND problem = ''"));
+  CHECK(slow->moodle.calls < 10);
 }
 
 TEST_CASE("the night's hour is the site's own, and a skipped hour is not a skipped night", "[reconcile]") {
