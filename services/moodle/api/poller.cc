@@ -193,7 +193,7 @@ class PoolPoller final : public Poller {
         });
     LinkEvents events;
     WsClient* client = entry->client.get();
-    events.on_page = [figures](const PullPage& page) {
+    events.on_taken = [figures](const PullPage& page) {
       figures->rows.Increment(static_cast<double>(page.events.size()));
       figures->rejected.Increment(static_cast<double>(page.rejected.size()));
       figures->missing.Increment(static_cast<double>(page.missing.size()));

@@ -276,6 +276,7 @@ absl::Duration SiteLink::PullStep() {
   if (!committed.ok()) return NotCommitted(committed, page->events.size());
   if (page->events.size() > 1) rows_put_aside_ = 0;
   if (quick) page_rows_ = std::min(options_.page_rows, page_rows_ * 2);
+  events_.on_taken(*page);
   events_.on_commit();
   Acknowledge(caught_up);
   if (page->lines > 0) last_rows_ = asked_at;

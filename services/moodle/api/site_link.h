@@ -38,7 +38,8 @@ struct LinkOptions {
 
 // What happened, for metrics. Called on the link's thread.
 struct LinkEvents {
-  std::function<void(const PullPage&)> on_page = [](const PullPage&) {};
+  std::function<void(const PullPage&)> on_page = [](const PullPage&) {};   // answered, before the commit
+  std::function<void(const PullPage&)> on_taken = [](const PullPage&) {};  // committed
   std::function<void(const SiteHealth&, absl::Duration lag)> on_health = [](const SiteHealth&, absl::Duration) {};
   std::function<void()> on_commit = [] {};  // wakes the outbox relay
 };

@@ -589,8 +589,17 @@ STORE_CONTRACT("a row that the store cannot hold is found and set aside and its 
   Scene scene(backend);
   scene.plugin.AddViews(40);
   scene.directory.refuses = [](int64_t seq) { return seq == 7 || seq == 23; };
-  auto link = scene.Link();
-  scene.Run(*link, 300);
+  size_t taken = 0, rejected = 0;
+  LinkEvents events;
+  events.on_taken = [&](const PullPage& page) {
+    taken += page.events.size();
+    rejected += page.rejected.size();
+  };
+  SiteLink counted(scene.site, scene.options, events, scene.plugin, scene.database, scene.directory, scene.clock);
+  scene.Run(counted, 300);
+  // Pages that were asked for again in halves are counted once.
+  CHECK(taken == 38);
+  CHECK(rejected == 2);
   CHECK(scene.Record().cursor.seq == 40);
   CHECK(scene.Count("SELECT count(*) FROM bridge_rejected WHERE reason = 'not_storable' AND seq IN (7, 23)") == 2);
   CHECK(scene.Count("SELECT count(*) FROM outbox WHERE type = '\\core\\event\\course_viewed'") == 38);
