@@ -1,8 +1,11 @@
 #include "unit/design/rules.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <regex>
+#include <set>
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
@@ -55,6 +58,31 @@ TEST_CASE("every module has a page about itself and a store has tests") {
     CHECK(std::filesystem::exists(absl::StrCat("services/", module, "/README.md")));
     CHECK(std::filesystem::exists(absl::StrCat("tests/unit/", module)));
   }
+}
+
+TEST_CASE("the page of the data model names every table there is and no other") {
+  std::set<std::string> made, named;
+  // Names made up at run time (partitions, a queue's messages) end at a brace.
+  const std::regex create(R"re(CREATE TABLE (?:IF NOT EXISTS )?([a-z_]+)(?=[ (\n]))re");
+  for (const Source& source : ReadAll({"services"})) {
+    for (std::sregex_iterator it(source.text.begin(), source.text.end(), create), end; it != end; ++it)
+      made.insert((*it)[1]);
+  }
+  REQUIRE(made.size() > 40);
+  const std::vector<Source> docs = ReadAll({"docs"});
+  const auto page =
+      std::find_if(docs.begin(), docs.end(), [](const Source& s) { return s.path == "docs/data-model.md"; });
+  REQUIRE(page != docs.end());
+  const std::regex quoted("`([a-z_]+)`");
+  std::istringstream lines(page->text);
+  for (std::string line; std::getline(lines, line);) {
+    // Tables stand in the first column, after the file's name where a row begins with one.
+    if (!line.starts_with("| `")) continue;
+    const size_t from = line.starts_with("| `bus.db`") || line.starts_with("| `keys.db`") ? line.find('|', 2) : 0;
+    const std::string cell = line.substr(from, line.find('|', from + 1) - from);
+    for (std::sregex_iterator it(cell.begin(), cell.end(), quoted), end; it != end; ++it) named.insert((*it)[1]);
+  }
+  CHECK(named == made);
 }
 
 bool Refused(const std::string& path, const std::string& text) { return Offences({path, text}).size() == 1; }
