@@ -499,7 +499,7 @@ STORE_CONTRACT("site check shows what was noted about a site even while the site
   cli.database = &scene.database;
   cli.out = &said;
   cli.locale = "en";
-  auto seal = TokenSeal::Open("", config.data_dir);
+  auto seal = TokenSeal::Open(config);
   Fine(seal.status());
   scene.site.url = "http://127.0.0.1:1";  // where nothing listens
   scene.site.sealed_token = seal->Seal("sn1", "token");
