@@ -5,59 +5,14 @@ import io
 import os
 import tempfile
 import unittest
-from datetime import date, datetime, timezone
+from datetime import date
 
 import indicators
-from indicators import Log, Zone, compute, main, parse_other, read_rows
-
-LONDON = "Europe/London"
-COURSE = [{"id": "10", "startdate": "2013-03-25", "enddate": "2013-04-30"}]   # a Monday, BST from 31 March
-
-
-def at(text):
-    """Seconds of a UTC time written "2013-03-31 23:30" or "… 23:30:01"."""
-    return int(datetime.fromisoformat(text).replace(tzinfo=timezone.utc).timestamp())
-
-
-def event(when, name, person, related=None, course=10, **more):
-    row = {"eventname": name, "userid": person, "relateduserid": related, "courseid": course,
-           "objectid": None, "edulevel": 0, "anonymous": 0, "contextlevel": 50, "other": None,
-           "timecreated": at(when), "origin": "web", "realuserid": None}
-    row.update(more)
-    return row
-
-
-def enrol(when, person, row=None, **more):
-    return event(when, indicators.CREATED, 2, person, objectid=row or person, **more)
-
-
-def unenrol(when, person, row=None, **more):
-    return event(when, indicators.DELETED, 2, person, objectid=row or person, **more)
-
-
-def view(when, person, **more):
-    return event(when, "\\core\\event\\course_viewed", person, edulevel=2, **more)
-
-
-def complete(when, person, related=None):
-    return event(when, indicators.COMPLETED, person, related, edulevel=2)
-
-
-def noise(when):
-    """Moves the end of coverage and nothing else."""
-    return event(when, "\\core\\event\\config_log_created", 2, course=0)
-
-
-class Case(unittest.TestCase):
-    def run_log(self, *rows, zone=LONDON, courses=COURSE, **options):
-        self.log = Log()
-        for number, row in enumerate(rows, 1):
-            self.log.add({"id": number, **row})
-        self.table = {tuple(line[:6]): tuple(line[6:])
-                      for line in compute(self.log, Zone(zone), courses=courses, **options)}
-
-    def figure(self, indicator, week="*", course="10", cut=("*", "*", "*")):
-        return self.table.get((indicator, course, week) + cut)
+from cases import LONDON, Case, at, complete, enrol, event, noise, unenrol, view
+from eventlog import COMPLETED, NEVER, ROLE_ASSIGNED, USER_DELETED
+from indicators import main
+from localtime import Zone
+from logfile import parse_other, read_rows
 
 
 class LocalTime(Case):
@@ -102,7 +57,7 @@ class Intervals(Case):
     def test_break_under_24_hours_is_merged(self):
         rows = [enrol("2013-04-01 10:00", 5, 1), unenrol("2013-04-02 10:00", 5, 1), enrol("2013-04-03 09:59:59", 5, 2),
                 view("2013-04-02 20:00", 5)]
-        self.assertEqual(self.intervals(*rows), [(at("2013-04-01 10:00"), indicators.NEVER)])
+        self.assertEqual(self.intervals(*rows), [(at("2013-04-01 10:00"), NEVER)])
         self.assertEqual(self.figure("9", "2013-W14"), (1, 1))      # an action in the merged break counts
 
     def test_break_of_24_hours_is_not(self):
@@ -114,7 +69,7 @@ class Intervals(Case):
     def test_two_methods_are_one_enrolment(self):
         rows = [enrol("2013-04-01 10:00", 5, 1), enrol("2013-04-05 10:00", 5, 2), unenrol("2013-04-09 10:00", 5, 1),
                 noise("2013-04-20 10:00")]
-        self.assertEqual(self.intervals(*rows), [(at("2013-04-01 10:00"), indicators.NEVER)])
+        self.assertEqual(self.intervals(*rows), [(at("2013-04-01 10:00"), NEVER)])
         self.assertEqual(self.figure("2"), (1, ""))
         self.assertEqual(self.figure("2open"), (1, ""))
         self.assertEqual(len(self.intervals(*rows, unenrol("2013-04-21 10:00", 5, 2))), 1)
@@ -141,7 +96,7 @@ class Intervals(Case):
         self.assertEqual(self.intervals(*rows), [(at("2013-04-01 10:00"), at("2013-04-02 10:00"))])
 
     def test_deleted_account_closes_everything(self):
-        gone = event("2013-04-03 10:00", indicators.USER_DELETED, 2, 5, course=0, objectid=5)
+        gone = event("2013-04-03 10:00", USER_DELETED, 2, 5, course=0, objectid=5)
         rows = [enrol("2013-04-01 10:00", 5, 1), enrol("2013-04-02 10:00", 5, 2), gone,
                 unenrol("2013-04-03 11:00", 5, 1)]
         self.assertEqual(self.intervals(*rows), [(at("2013-04-01 10:00"), at("2013-04-03 10:00"))])
@@ -173,7 +128,7 @@ class Counting(Case):
                             ({"realuserid": "5", "userid": "5", "edulevel": "2"}, 1), ({"origin": "restore"}, 0),
                             ({"origin": None}, 1), ({"origin": "cli"}, 1), ({"edulevel": 1}, 0),
                             ({"courseid": 11}, 0), ({"userid": 2, "relateduserid": 5}, 0),
-                            ({"eventname": indicators.COMPLETED}, 0),
+                            ({"eventname": COMPLETED}, 0),
                             ({"eventname": "\\core\\event\\course_module_completion_updated"}, 0)):
             self.run_log(enrol("2013-04-08 10:00", 5), {**view(when, 5), **more}, noise("2013-04-20 10:00"))
             self.assertEqual(self.figure("9", "2013-W15"), (found, 1), more)
@@ -227,7 +182,7 @@ class Counting(Case):
 
     def test_learners_by_role(self):
         rows = [enrol("2013-03-01 10:00", 5), enrol("2013-03-01 10:00", 6), noise("2013-04-20 10:00")]
-        role = event("2013-03-01 10:00", indicators.ROLE_ASSIGNED, 2, 6, objectid=5)
+        role = event("2013-03-01 10:00", ROLE_ASSIGNED, 2, 6, objectid=5)
         self.run_log(*rows)
         self.assertEqual(self.figure("2"), (2, ""))
         self.run_log(*rows, role)
