@@ -1,5 +1,6 @@
 """7 to 11 on hand-made cases."""
 import unittest
+
 from cases import Case, at, complete, enrol, noise, unenrol, view, views
 
 FAR = noise("2013-06-30 10:00")
@@ -118,6 +119,18 @@ class Regularity(Case):
         self.run_all(enrol("2013-03-20 10:00", 5), *views("2013-03-26 12:00", 5, 0, 604800, 2 * 604800),
                      noise("2013-04-17 10:00"))
         self.assertEqual(self.figure("11", "2013-W16"), (1, 1))
+
+    def test_a_week_of_which_nothing_is_covered_has_no_row(self):
+        # T is Monday 22 April 00:00 BST
+        self.run_all(enrol("2013-03-20 10:00", 5), *views("2013-03-26 12:00", 5, 0, 604800, 2 * 604800),
+                     noise("2013-04-21 22:59:59"))
+        self.assertEqual(self.figure("11", "2013-W16"), (1, 1))
+        self.assertIsNone(self.figure("11", "2013-W17"))
+
+    def test_an_action_in_the_first_second_of_the_course(self):
+        for second, active in (("2013-03-25 00:00:00", 1), ("2013-03-24 23:59:59", 0)):
+            self.run_all(enrol("2013-03-01 10:00", 5), view(second, 5), FAR)
+            self.assertEqual(self.figure("9", "2013-W13"), (active, 1))
 
     def test_work_before_the_course_is_not_active(self):
         self.run_all(enrol("2013-02-20 10:00", 5), *views("2013-03-05 12:00", 5, 0, 604800, 2 * 604800, 3 * 604800), FAR)

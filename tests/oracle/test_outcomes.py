@@ -132,6 +132,9 @@ class SilentDropout(Case):
         for second, gone in (("2013-03-25 23:59:59", 1), ("2013-03-26 00:00:00", 0)):
             self.assertEqual(self.found(*self.burst("2013-03-20 10:00"), view(second, 5)), ((gone, 1), (1 - gone, 1)))
 
+    def test_the_last_action_may_be_the_burst_s_own_first(self):
+        self.assertEqual(self.found(*self.burst("2013-04-01 10:00", 0, 0, 0, 0, 0)), ((0, 1), (1, 1)))
+
     def test_not_silent_is_not_possibly_offline(self):
         self.assertEqual(self.found(*self.burst("2013-04-25 10:00")), ((0, 1), (0, 1)))
 

@@ -1,7 +1,7 @@
 """2, 4 and 6 on hand-made cases, and the cuts that every indicator has."""
 import unittest
 
-from cases import Case, complete, enrol, noise, unenrol, view
+from cases import Case, at, complete, enrol, grade, noise, unenrol, view
 
 PEOPLE = [{"id": "5", "sex": "F", "age_band": "young", "country": "Mali"},
           {"id": "6", "sex": "M", "age_band": "young", "country": "Mali"},
@@ -88,6 +88,15 @@ class MovedWatermark(Case):
         self.assertEqual(self.figure("8"), (0, 1))    # its two weeks end at that very instant
         self.run_all(*rows, until=1365375599)
         self.assertIsNone(self.figure("8"))
+
+    def test_what_is_at_t_counts_and_actions_at_t_do_not(self):
+        assessments = [{"cmid": "1", "itemid": "1001", "courseid": "10", "type": "TMA", "due": "", "grademax": "100"}]
+        rows = [enrol("2013-03-01 10:00", 5), complete("2013-04-10 10:00", 5), grade("2013-04-10 10:00", 5, 1001, 50),
+                view("2013-04-10 10:00", 5), noise("2013-04-28 10:00")]
+        for moment, found in (("2013-04-10 10:00:00", ((1, 1), (1, 1), None)), ("2013-04-10 09:59:59", ((0, 1), None, None)),
+                              ("2013-04-10 10:00:01", ((1, 1), (1, 1), (0, 1)))):
+            self.run_all(*rows, until=at(moment), tables={"assessments": assessments})
+            self.assertEqual((self.figure("17"), self.figure("15"), self.figure("35")), found)
 
 
 if __name__ == "__main__":
