@@ -44,8 +44,8 @@ void AddAnalyticsVerbs(CLI::App& app, Invocation& invocation) {
       app.add_subcommand("digest", invocation.Say("dit l’empreinte de chaque couche de données d’analytics",
                                                   "tells the digest of each layer of analytics' data"));
   digest->add_flag("--across-runs", *across_runs,
-                   invocation.Say("sans les pseudonymes, pour comparer deux installations",
-                                  "without pseudonyms, to compare two suites"));
+                   invocation.Say("sans les pseudonymes ni les positions, pour comparer deux installations",
+                                  "without pseudonyms and positions, to compare two suites"));
   digest->callback([&invocation, across_runs] {
     invocation.run = [&invocation, across_runs]() -> absl::Status {
       ASSIGN_OR_RETURN(const std::unique_ptr<store::Database> database, Open(invocation));

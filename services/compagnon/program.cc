@@ -1,4 +1,5 @@
 // Parsing of the command line, errors as a person reads them, exit codes.
+#include <signal.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -115,6 +116,8 @@ int ExitCodeOf(const absl::Status& status) {
 }
 
 int RunProgram(CLI::App& app, Invocation& invocation, int argc, char** argv) {
+  // A file at its limit of size is a full disk, told by the write that fails: it ends no process.
+  signal(SIGXFSZ, SIG_IGN);
   app.require_subcommand(1);
   app.set_help_flag("-h,--help", invocation.Say("montre cette aide", "shows this help"));
   app.add_option(

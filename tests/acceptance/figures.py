@@ -40,6 +40,20 @@ def difference(found, wanted, most=12):
     return "\n".join(lines)
 
 
+def wait_until_still(look, seconds=240, still=4):
+    """Waits until what look() answers has not changed for `still` seconds, and answers it."""
+    state = {"last": None, "since": time.monotonic()}
+
+    def stands():
+        now = look()
+        if now != state["last"]:
+            state["last"], state["since"] = now, time.monotonic()
+        return time.monotonic() - state["since"] > still
+
+    wait_until("nothing moves any more", stands, seconds, 0.5)
+    return state["last"]
+
+
 def wait_for_figures(browser, paths, wanted, seconds=900):
     """Polls the CSV of the courses until it says what is wanted; else fails with the difference."""
     said = {"difference": "nothing read yet"}

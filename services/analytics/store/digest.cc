@@ -79,10 +79,10 @@ absl::StatusOr<LayerDigest> DigestRaw(store::Session& session, const Names& name
           ReadRaw(session, site, UtcMonthStart(static_cast<int32_t>(month)),
                   UtcMonthStart(static_cast<int32_t>(month + 1)), [&, code = code](const Activity& e) {
                     Hash hash;
-                    hash.Add(code).Add(names.streams.at(e.stream)).Add(e.pos).Add(e.occurred_us).Add(e.recorded_us);
+                    hash.Add(code).Add(names.streams.at(e.stream)).Add(e.occurred_us).Add(e.recorded_us);
                     hash.Add(names.words.at(e.name)).Add(e.course).Add(e.traits).Add(e.context_instance).Add(e.object);
                     hash.Add(e.grade_item).Add(e.score_milli);
-                    if (what == DigestOf::kDatabase) hash.Add(e.person).Add(e.related_person);
+                    if (what == DigestOf::kDatabase) hash.Add(e.pos).Add(e.person).Add(e.related_person);
                     ++digest.rows;
                     digest.sum += hash.value();
                     return absl::OkStatus();

@@ -20,8 +20,9 @@ struct LayerDigest {
 
 enum class DigestOf {
   kDatabase,  // pseudonyms included: two copies of one suite's data
-  kRun,  // without pseudonyms, which are random in each suite: two runs over the same input. Days are then hashed as
-         // sums by (site, course, day, kind, stream), and completions as moments.
+  kRun,  // without pseudonyms, which are random in each suite, and without positions, which states of the directory
+         // share with events in the order both happened to be read: two runs over the same input. Days are then hashed
+         // as sums by (site, course, day, kind, stream), and completions as moments.
 };
 
 // The layers raw, learner_day, completed and cell, each read in a snapshot of its own: compare at rest.

@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <map>
 #include <mutex>
@@ -20,9 +21,12 @@ constexpr size_t kRouteCacheSize = 10000;
 constexpr std::string_view kColumns = "id,exchange,routing_key,event_id,source,type,time_us,traceparent,data";
 
 absl::Status SqliteError(sqlite3* db, std::string_view doing) {
+  // A limit on the size of files is a full disk too; SQLite calls it an I/O error, and keeps no errno of a COMMIT.
+  const int system = db != nullptr && sqlite3_system_errno(db) != 0 ? sqlite3_system_errno(db) : errno;
   const int code = db == nullptr ? SQLITE_NOMEM : sqlite3_extended_errcode(db);
   const std::string text = fmt::format("embedded bus, {}: {}", doing, db == nullptr ? "no memory" : sqlite3_errmsg(db));
-  switch (code & 0xff) {
+  const bool no_space = (code & 0xff) == SQLITE_IOERR && (system == ENOSPC || system == EDQUOT || system == EFBIG);
+  switch (no_space ? SQLITE_FULL : code & 0xff) {
     case SQLITE_FULL:
       return WithReason(absl::ResourceExhaustedError(text), "bus_full");
     case SQLITE_CORRUPT:

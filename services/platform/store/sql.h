@@ -48,10 +48,10 @@ class Session {
   // changes none). A NULL parameter has no type of its own: where the server cannot infer it, write CAST(:p1 AS
   // bigint). Texts are kept prepared: do not build a new text for each value. Errors: AlreadyExists (unique),
   // FailedPrecondition (other constraint, write in a Read), Aborted (serialisation, deadlock, busy: the whole function
-  // may be retried), Unavailable (connection), ResourceExhausted (disk full), InvalidArgument (a text that is not UTF-8
-  // or holds NUL, a number too big for its column), Internal. Messages hold no values. After any failed statement the
-  // transaction is spoilt on both back ends: later statements answer the first failure, and Write rolls back and
-  // returns it even if the function swallowed it. To go on after a duplicate, use ON CONFLICT.
+  // may be retried), Unavailable (connection, a disk that fails), ResourceExhausted (disk full), InvalidArgument (a
+  // text that is not UTF-8 or holds NUL, a number too big for its column), Internal. Messages hold no values. After any
+  // failed statement the transaction is spoilt on both back ends: later statements answer the first failure, and Write
+  // rolls back and returns it even if the function swallowed it. To go on after a duplicate, use ON CONFLICT.
   virtual absl::StatusOr<int64_t> Execute(std::string_view sql, absl::Span<const Value> params = {}) = 0;
 
   // Runs a query and calls `row` for each row; stops at the first error `row` returns and returns it (which spoils

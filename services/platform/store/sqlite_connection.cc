@@ -35,7 +35,8 @@ absl::StatusCode CodeOf(sqlite3* db, int rc) {
     default:
       break;
   }
-  const int system = sqlite3_system_errno(db);
+  // SQLite keeps none for a COMMIT that fails; nothing has failed in this thread since.
+  const int system = sqlite3_system_errno(db) != 0 ? sqlite3_system_errno(db) : errno;
   switch (rc & 0xff) {
     case SQLITE_CONSTRAINT:
     case SQLITE_READONLY:
@@ -48,7 +49,8 @@ absl::StatusCode CodeOf(sqlite3* db, int rc) {
       return absl::StatusCode::kResourceExhausted;
     case SQLITE_IOERR:
       // Growing the shared-memory file on a full disk is reported as an I/O error.
-      return NoSpace(system) ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kInternal;
+      // Any other is the disk's affair too, never that of what was written.
+      return NoSpace(system) ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kUnavailable;
     case SQLITE_CANTOPEN:
       return NoSpace(system) ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kUnavailable;
     case SQLITE_TOOBIG:

@@ -154,7 +154,7 @@ TEST_CASE("the embedded bus refuses messages at its size limit and takes them ag
   CHECK(publisher->Publish(Numbered(backend, 0, 10, 5000)).ok());
 }
 
-TEST_CASE("a full disk loses nothing that was accepted and nothing that was handed over", "[bus]") {
+TEST_CASE("a full disk loses nothing that was accepted and nothing that was handed over", "[bus][fault]") {
   FullDisk& disk = FullDisk::Install();
   BusBackend backend(false);
   backend.AddQueue("q", "events", {"#"});

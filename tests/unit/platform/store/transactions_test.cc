@@ -1,4 +1,5 @@
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -352,7 +353,8 @@ TEST_CASE("a server that is not there is Unavailable and its password stays unsa
   CHECK(absl::IsInvalidArgument(OpenDatabase(options).status()));
 }
 
-TEST_CASE("a full disk fails the transaction whole and room made lets the next one through (SQLite)", "[store]") {
+TEST_CASE("a full disk fails the transaction whole and room made lets the next one through (SQLite)",
+          "[store][fault]") {
   test::StoreBackend backend(Dialect::kSqlite);
   MakeLedger(backend);
   REQUIRE(Do(backend.database(), "INSERT INTO ledger VALUES (0, 0)").ok());
@@ -366,6 +368,36 @@ TEST_CASE("a full disk fails the transaction whole and room made lets the next o
   REQUIRE(Do(backend.database(), "PRAGMA max_page_count = 100000").ok());
   CHECK(backend.database().Write(insert).ok());
   CHECK(IntOf(backend.database(), "SELECT count(*) FROM ledger") == 50'000);
+}
+
+TEST_CASE("a file at its limit of size is a full disk whether a statement meets it or the commit (SQLite)",
+          "[store][fault]") {
+  test::StoreBackend backend(Dialect::kSqlite);
+  MakeLedger(backend);
+  // 1,000 rows wait in memory for the COMMIT, 400,000 do not.
+  for (const int64_t count : {1'000, 400'000}) {
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      const std::unique_ptr<Database> database = backend.OpenAnother();
+      constexpr std::string_view kColumns[] = {"id", "n"};
+      std::vector<std::vector<int64_t>> rows(2);
+      for (int64_t i = 0; i < count; ++i) rows[0].push_back(i), rows[1].push_back(i);
+      const auto insert = [&](Session& session) { return session.BulkInsertInts("ledger", kColumns, rows); };
+      signal(SIGXFSZ, SIG_IGN);
+      rlimit limit{12'001, RLIM_INFINITY};
+      setrlimit(RLIMIT_FSIZE, &limit);
+      const absl::Status full = database->Write(insert);
+      limit.rlim_cur = RLIM_INFINITY;
+      setrlimit(RLIMIT_FSIZE, &limit);
+      if (!absl::IsResourceExhausted(full)) _exit(1);
+      _exit(database->Write(insert).ok() && Do(*database, "DELETE FROM ledger").ok() ? 0 : 2);
+    }
+    int state = 0;
+    REQUIRE(waitpid(child, &state, 0) == child);
+    INFO(count);
+    CHECK(state == 0);
+  }
 }
 
 TEST_CASE("a process killed at any moment leaves whole transactions only (SQLite)", "[store][fault]") {
