@@ -50,6 +50,39 @@ class SimulatedSites:
             browser = self.suite.sign_in(scopes=(f"sites/{code}",))
             figures.wait_for_figures(browser, [f"cohorts/{code}/{course}" for course in courses], wanted)
 
+    def test_a_history_told_by_file_and_over_the_bridge_counts_once_whichever_came_first(self):
+        def link(code):
+            self.double.add_to(self.suite, code)
+
+        def by_file(code):
+            said = self.suite.cli("import-log", self.folder / code / "log.jsonl", "--site", code, "--time-zone", self.double.sites[code]["zone"])
+            self.assertRegex(said.stdout, r"\d")
+
+        def taken():
+            return self.suite.rows("analytics", "SELECT count(*) FROM raw")[0][0]
+
+        for code, ways in (("sn1", (by_file, link)), ("mg1", (link, by_file))):
+            wanted, courses = self.oracle(code)
+            browser, paths = self.suite.sign_in(scopes=(f"sites/{code}",)), [f"cohorts/{code}/{course}" for course in courses]
+            told = []
+            for way in ways:
+                way(code)
+                # A file alone knows nobody's sex, age or country: its figures are the oracle's only once the bridge has told them.
+                if code in self.linked():
+                    figures.wait_for_figures(browser, paths, wanted)
+                # What would count twice may still be on its way.
+                told.append(figures.wait_until_still(taken))
+            figures.wait_for_figures(browser, paths, wanted, seconds=60)
+            # A figure of "at least one" hides what counts twice: no instant may have two sources. Here the bridge tells the whole history,
+            # so it covers all of it, and a file that comes after brings nothing.
+            spans = self.suite.rows("moodle", f"SELECT source, from_us, to_us FROM coverage_span WHERE site = '{code}'")
+            self.assertEqual(["bridge"], [source.split("/")[0] for source, _, _ in spans], spans)
+            if ways[0] is link:
+                self.assertEqual(told[0], told[1])
+
+    def linked(self):
+        return [row[0] for row in self.suite.rows("moodle", "SELECT code FROM site WHERE url <> ''")]
+
 
 class EmbeddedParts(SimulatedSites, unittest.TestCase):
     parts = "embedded"
