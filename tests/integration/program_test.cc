@@ -16,6 +16,8 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "compagnon/moodle/v1/sites.grpc.pb.h"
@@ -78,18 +80,45 @@ TEST_CASE("the example configuration is accepted as it is written") {
   CHECK(Run(folder, {"--config", example, "config", "check"}).code == 0);
 }
 
+// Every verb that the program's own help tells, as its words, those of a group after the group's.
+std::vector<std::vector<std::string>> VerbsOfHelp(const TestFolder& folder, const std::vector<std::string>& path) {
+  std::vector<std::string> words = path;
+  words.push_back("--help");
+  const std::string help = Run(folder, words, kEnglish).out;
+  std::vector<std::vector<std::string>> verbs;
+  const size_t at = help.find("\nVerbs:\n");
+  if (at == std::string::npos) return {path};
+  std::istringstream lines(help.substr(at + 8));
+  for (std::string line; std::getline(lines, line) && !line.empty();) {
+    if (line.rfind("  ", 0) != 0 || line[2] == ' ') continue;
+    std::vector<std::string> inner = path;
+    inner.push_back(line.substr(2, line.find(' ', 2) - 2));
+    for (std::vector<std::string>& verb : VerbsOfHelp(folder, inner)) verbs.push_back(std::move(verb));
+  }
+  return verbs;
+}
+
 TEST_CASE("the man page and the completions know every verb") {
   const TestFolder folder("man");
   const std::string man = Run(folder, {"man"}).out;
-  for (const char* verb : {"serve", "config check", "probe", "sign\\-in", "site add", "import\\-log", "simulate",
-                           "version", "completion"}) {
-    INFO(verb);
-    CHECK(man.find(absl::StrCat(".SS compagnon ", verb)) != std::string::npos);
+  const std::string zsh = Run(folder, {"completion", "zsh"}).out, fish = Run(folder, {"completion", "fish"}).out;
+  std::string script = "set -e; source ./compagnon.bash\n";
+  std::vector<std::vector<std::string>> paths = VerbsOfHelp(folder, {});
+  REQUIRE(paths.size() > 15);
+  for (const std::vector<std::string>& path : paths) {
+    const std::string words = absl::StrJoin(path, " ");
+    INFO(words);
+    CHECK(man.find(absl::StrCat(".SS compagnon ", absl::StrReplaceAll(words, {{"-", "\\-"}}))) != std::string::npos);
+    CHECK(zsh.find(path.back()) != std::string::npos);
+    CHECK(fish.find(path.back()) != std::string::npos);
+    const std::string before = absl::StrJoin(path.begin(), path.end() - 1, " ");
+    absl::StrAppend(&script, "COMP_WORDS=(compagnon ", before, " \"\"); COMP_CWORD=", path.size(),
+                    "; COMPREPLY=(); _compagnon; [[ \" ${COMPREPLY[*]} \" == *\" ", path.back(),
+                    " \"* ]] || { echo not completed: ", words, "; exit 1; }\n");
   }
   folder.Write("compagnon.bash", Run(folder, {"completion", "bash"}).out);
-  folder.Shell(
-      "bash -c 'set -e; source ./compagnon.bash; COMP_WORDS=(compagnon site \"\"); COMP_CWORD=2; _compagnon; [[ \" "
-      "${COMPREPLY[*]} \" == *\" add \"* ]]'");
+  folder.Write("every_verb.sh", script);
+  folder.Shell("bash ./every_verb.sh");
   CHECK(Run(folder, {"completion", "zsh"}).out.find("#compdef compagnon") == 0);
   CHECK(Run(folder, {"completion", "fish"}).out.find("complete -c compagnon") == 0);
   CHECK(Run(folder, {"completion", "tcsh"}).code == 2);
