@@ -23,8 +23,8 @@ def of_csv(text):
                for r in rows if r["cohort"] == "*" and r["indicator"] != "38")
 
 
-def exported(browser, course_path):
-    page = browser.get(f"/{course_path}/figures.csv")
+def exported(browser, course_path, indicators=""):
+    page = browser.get(f"/{course_path}/figures.csv" + (f"?indicators={indicators}" if indicators else ""))
     # A course that analytics has not met yet does not exist for the pages: no figures, no error.
     assert page.status in (200, 404), (page.status, page.text[:500])
     return page.text if page.status == 200 else ""

@@ -134,6 +134,12 @@ absl::StatusOr<std::string> SiteDouble::Control(std::string_view action, const F
     note(Concat("row?kind=", kind, "&times=", times));
     return Done();
   }
+  if (action == "wake") {
+    const std::optional<Participation> woken = simulation_->WakeNow(now_us);
+    if (!woken) return absl::NotFoundError("nobody sleeps in an open course");
+    note(action);
+    return Concat("{\"ok\":true,\"user\":", woken->user, ",\"course\":", woken->course, "}");
+  }
   if (action == "pause" || action == "resume") {
     paused_ = action == "pause";
     return Done();

@@ -105,9 +105,7 @@ bool SiteSimulation::ActNow(int64_t now_us) {
     if (habits_.empty()) break;
     Habit& habit = habits_[static_cast<size_t>(live_random_.Below(static_cast<int64_t>(habits_.size())))];
     const CourseRun& run = runs_[static_cast<size_t>(run_of_[static_cast<size_t>(habit.participation)])];
-    const int today = calendar_.DayOf(now_us / kSecondUs);
-    if (!world_.IsOpen(habit.participation) || today < habit.start_day || (run.end_day != 0 && today >= run.end_day))
-      continue;
+    if (habit.fate == Fate::kNoShow || !MayAct(habit, now_us)) continue;
     std::vector<Happening> sitting;
     PlanSitting(&habit, run, now_us / kSecondUs, static_cast<int>(live_random_.Between(2, 5)), false, &sitting);
     live_.emplace_back(sitting.begin(), sitting.end());
@@ -126,6 +124,26 @@ bool SiteSimulation::ActNow(int64_t now_us) {
     return true;
   }
   return false;
+}
+
+std::optional<Participation> SiteSimulation::WakeNow(int64_t now_us) {
+  while (next_sleeper_ < habits_.size()) {
+    const Habit& habit = habits_[next_sleeper_++];
+    if (habit.fate != Fate::kNoShow || !MayAct(habit, now_us)) continue;
+    Happening view;
+    view.us = now_us;
+    view.act = Act::kViewCourse;
+    view.who = habit.participation;
+    Apply(view);
+    return world_.participation(habit.participation);
+  }
+  return std::nullopt;
+}
+
+bool SiteSimulation::MayAct(const Habit& habit, int64_t now_us) const {
+  const CourseRun& run = runs_[static_cast<size_t>(run_of_[static_cast<size_t>(habit.participation)])];
+  const int today = calendar_.DayOf(now_us / kSecondUs);
+  return world_.IsOpen(habit.participation) && today >= habit.start_day && (run.end_day == 0 || today < run.end_day);
 }
 
 void SiteSimulation::FollowUp(const Happening& cause, int64_t post) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <queue>
 #include <string>
 #include <vector>
@@ -79,6 +80,10 @@ class SiteSimulation {
   // Returns false when no course is open now, so that nobody can act.
   bool ActNow(int64_t now_us);
 
+  // A learner of an open course who has never acted, and would not, views it at `now_us`; each time another. Nothing
+  // when there is none (left). So that a bench knows which figure must move, and when.
+  std::optional<Participation> WakeNow(int64_t now_us);
+
   const World& world() const { return world_; }
   World* mutable_world() { return &world_; }
   const SiteParameters& parameters() const { return parameters_; }
@@ -114,6 +119,7 @@ class SiteSimulation {
   void PlanAll(const std::vector<Happening>& happenings);
   void PlanWeek(int week);
   int64_t AroundOutage(int64_t second) const;
+  bool MayAct(const Habit& habit, int64_t now_us) const;
   void Apply(const Happening& happening);
   void FollowUp(const Happening& cause, int64_t post);
 
@@ -135,6 +141,7 @@ class SiteSimulation {
   int next_week_ = 0;
   std::vector<std::deque<Happening>> live_;  // sittings under way, for ActNow
   Random live_random_;
+  size_t next_sleeper_ = 0;  // in habits_, for WakeNow
 };
 
 }  // namespace compagnon::moodle_double

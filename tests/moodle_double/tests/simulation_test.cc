@@ -100,6 +100,26 @@ TEST_CASE("what follows now is planned as well and people act when asked") {
   for (size_t i = planned; i < kept.events.size(); ++i) CHECK(kept.events[i].occurred_us == later);
 }
 
+TEST_CASE("those who never come are woken one by one and act on no other occasion") {
+  KeptEvents kept;
+  SiteSimulation simulation(TestSite(300, 8, 5), &kept);
+  const int64_t now = kTestNow * 1'000'000;
+  simulation.AdvanceTo(now);
+  for (int i = 0; i < 3000; ++i) REQUIRE(simulation.ActNow(now));
+  const auto viewed = [&](const Participation& who) {
+    return std::count_if(kept.events.begin(), kept.events.end(), [&](const Event& event) {
+      return event.user == who.user && event.course == who.course && event.type == &event_type::kCourseViewed;
+    });
+  };
+  std::set<std::pair<int64_t, int64_t>> woken;
+  while (const std::optional<Participation> one = simulation.WakeNow(now)) {
+    CHECK(woken.emplace(one->user, one->course).second);
+    CHECK(viewed(*one) == 1);
+    CHECK(kept.events.back().occurred_us == now);
+  }
+  CHECK(woken.size() >= 5);
+}
+
 TEST_CASE("rows are recorded within a second of what they tell and in the order of time") {
   KeptEvents kept;
   SiteSimulation simulation(TestSite(80, 8, 5), &kept);
