@@ -33,11 +33,11 @@ struct Cli {
 
 // Of a site that is there already, what is left empty stays as it is: a new token needs `code` and `token_file`.
 struct SiteAdd {
-  std::string code;        // [a-z0-9-]{1,32}
-  std::string title;       // "" = the code
-  std::string url;         // base URL; "" for a site filled from files
-  std::string token_file;  // first line = token of the web service; required with a new url
-  std::string time_zone;   // IANA; "" = UTC for a site filled from files; required with url
+  std::string code = {};        // [a-z0-9-]{1,32}
+  std::string title = {};       // "" = the code
+  std::string url = {};         // base URL; "" for a site filled from files
+  std::string token_file = {};  // first line = token of the web service; required with a new url
+  std::string time_zone = {};   // IANA; "" = UTC for a site filled from files; required with url
 };
 absl::Status AddSite(const Cli& cli, const SiteAdd& site);
 
