@@ -19,6 +19,14 @@ struct ResourcePath {
 // Nothing for anything else: an empty part, a sign, a leading zero, a part too many.
 std::optional<ResourcePath> ParseResourcePath(std::string_view path);
 
+// A group of a course ("sites/sn1/courses/4/groups/70") or a Moodle cohort ("sites/sn1/moodle-cohorts/3", course 0).
+struct GroupPath {
+  std::string site;
+  int64_t course = 0;
+  int64_t id = 0;
+};
+std::optional<GroupPath> ParseGroupPath(std::string_view path);
+
 }  // namespace compagnon::moodle
 
 #endif  // COMPAGNON_MOODLE_DOMAIN_RESOURCE_PATH_H_

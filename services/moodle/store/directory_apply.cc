@@ -24,11 +24,8 @@ int64_t Seconds(const FlatMap& state, std::string_view key) {
 
 // Whether the account can be used after all that is known.
 ChangeKind AccountStatus(const PersonFacts& person) {
-  Change last{INT64_MIN, 0, ChangeKind::kActivated};
-  for (const Change& change : person.account) {
-    if (std::tie(change.at_us, change.order) >= std::tie(last.at_us, last.order)) last = change;
-  }
-  return last.kind == ChangeKind::kCreated ? ChangeKind::kActivated : last.kind;
+  const Change* last = person.LastAccountChange();
+  return last == nullptr || last->kind == ChangeKind::kCreated ? ChangeKind::kActivated : last->kind;
 }
 
 ChangeKind RowStatus(const MethodRow& row) {

@@ -132,6 +132,15 @@ absl::Status DirectoryBatch::Finish() {
 
   // Facts first: who else is concerned is asked from the store.
   RETURN_IF_ERROR(SavePeople(session_, site_, people_));
+  // Who has an account, a role or a place in a group is listed, and that by pseudonym; an enrolment's person gets one
+  // when it is published.
+  std::vector<int64_t> kept;
+  for (const auto& [user, person] : people_) {
+    if (person.person_changed || person.account_changed || person.values_changed || person.roles_changed ||
+        person.memberships_changed)
+      kept.push_back(user);
+  }
+  RETURN_IF_ERROR(PseudonymsOf(session_, site_, kept).status());
   for (auto& [user, person] : people_) {
     person.person_changed = person.account_changed = person.values_changed = person.methods_changed =
         person.roles_changed = person.memberships_changed = false;

@@ -51,6 +51,13 @@ std::string NumberList(const std::set<int64_t>& numbers) {
   return list.empty() ? "NULL" : list;
 }
 
+const Change* PersonFacts::LastAccountChange() const {
+  const auto last = std::max_element(account.begin(), account.end(), [](const Change& a, const Change& b) {
+    return std::tie(a.at_us, a.order, a.kind) < std::tie(b.at_us, b.order, b.kind);
+  });
+  return last == account.end() ? nullptr : &*last;
+}
+
 MethodFacts* PersonFacts::FindMethod(int64_t course, int64_t row_id) {
   for (MethodFacts& method : methods) {
     if (method.course == course && method.row_id == row_id) return &method;

@@ -62,7 +62,8 @@ struct MembershipFacts {
   int64_t pass = 0;
 };
 
-// What was last published of e, or would have been: person 0 = never published.
+// What was last published of e, or would have been: person 0 = never published. Without a person or an interval it is
+// no enrolment: it only counts an anomaly, or lost its last interval.
 struct EnrolmentFacts {
   int64_t person = 0;
   CohortChoice cohort;
@@ -90,6 +91,8 @@ struct PersonFacts {
   bool person_changed = false, account_changed = false, values_changed = false, methods_changed = false,
        roles_changed = false, memberships_changed = false, published_changed = false;
 
+  // What happened to the account last; null when nothing is known to have.
+  const Change* LastAccountChange() const;
   MethodFacts* FindMethod(int64_t course, int64_t row_id);
   // Adds a change unless it is known already; true when it was new.
   bool AddAccountChange(const Change& change);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -48,6 +49,60 @@ struct EnrolmentEntry {
 absl::StatusOr<std::vector<EnrolmentEntry>> EnrolmentsAfter(store::Session& session, std::string_view site,
                                                             int64_t course, const std::optional<std::string>& cohort,
                                                             int64_t after, int limit);
+
+// One person in the directory. Who may not see identities is told neither user nor name nor fields.
+struct PersonEntry {
+  int64_t person = 0;
+  int64_t user = 0;
+  std::string full_name;                                    // "" when only the number is known, or the account is gone
+  std::optional<ChangeKind> account;                        // nothing = the site told nothing of the account
+  int64_t account_since_us = 0;                             // 0 = not known
+  std::vector<std::pair<std::string, std::string>> fields;  // what the fields the mapping reads say now, by name
+  std::vector<std::pair<int64_t, EnrolmentEntry>> enrolments;  // by course, those asked for
+};
+// People by pseudonym: those enrolled in the course or cohort with that enrolment, or (course 0) everybody of the site
+// with all of theirs.
+absl::StatusOr<std::vector<PersonEntry>> PeopleAfter(store::Session& session, std::string_view site, int64_t course,
+                                                     const std::optional<std::string>& cohort, int64_t after,
+                                                     int limit);
+
+struct CategoryEntry {
+  int64_t category = 0;
+  std::string name;
+  int64_t parent = 0;  // 0 = at the top
+};
+absl::StatusOr<std::vector<CategoryEntry>> CategoriesAfter(store::Session& session, std::string_view site,
+                                                           int64_t after, int limit);
+
+struct GroupEntry {
+  int64_t group = 0;
+  std::string name, idnumber;
+  int64_t members = 0;  // now
+};
+// Groups of a course, or (course 0) Moodle's own cohorts, by id, those not deleted.
+absl::StatusOr<std::vector<GroupEntry>> GroupsAfter(store::Session& session, std::string_view site, int64_t course,
+                                                    int64_t after, int limit);
+
+struct MemberEntry {
+  int64_t person = 0;
+  int64_t since_us = 0;
+};
+// Who is in a group of the course, or (course 0) in a Moodle cohort, now, by pseudonym. NotFound "group_not_found".
+absl::StatusOr<std::vector<MemberEntry>> MembersAfter(store::Session& session, std::string_view site, int64_t course,
+                                                      int64_t group, int64_t after, int limit);
+
+struct RoleEntry {
+  int64_t role = 0;
+  std::string short_name;  // "" = not known
+  Interval interval;       // from 0 when it was taken back: when it was given is not kept
+};
+struct RolesEntry {
+  int64_t person = 0;
+  std::vector<RoleEntry> roles;  // by role
+};
+// Roles of those enrolled in a course or a cohort, by pseudonym.
+absl::StatusOr<std::vector<RolesEntry>> RolesAfter(store::Session& session, std::string_view site, int64_t course,
+                                                   const std::optional<std::string>& cohort, int64_t after, int limit);
 
 struct IdentityEntry {
   int64_t person = 0;

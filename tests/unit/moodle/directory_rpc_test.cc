@@ -17,17 +17,17 @@ constexpr int64_t kStart = 1'800'000'000;
 // A served directory of one site: course 4 with 30 learners in two cohorts, a tutor of one of them, and one learner in
 // none.
 struct Served {
-  compagnon::test::StoreBackend backend{store::Dialect::kSqlite};
-  MoodleStore store{backend};
+  MoodleStore store;
   test::ManualClock clock;
   rpc::Keyring keys;
   std::unique_ptr<grpc::Service> service = NewDirectoryService(store.database(), keys.guard);
   std::unique_ptr<rpc::Server> server;
   std::unique_ptr<v1::Directory::Stub> stub;
 
-  Served() {
+  explicit Served(compagnon::test::StoreBackend& backend) : store(backend) {
     auto map = std::make_shared<DimensionMap>();
     map->standard.cohorts.push_back({false, "*", "", ""});
+    map->standard.sex.push_back({ValueSource::kProfileField, "genre", {{"Femme", "F"}, {"Homme", "M"}}});
     Directory directory({&clock, map});
     const auto page = [&](std::string_view kind, const std::vector<std::string>& rows) {
       store.Write(
@@ -36,28 +36,37 @@ struct Served {
     std::vector<std::string> users, enrolments, roles, members;
     for (int i = 0; i < 32; ++i) {
       const std::string user = std::to_string(100 + i);
-      users.push_back(R"({"id":)" + user + R"(,"firstname":"First)" + user +
-                      R"(","lastname":"Last","suspended":0,"deleted":0})");
+      users.push_back(
+          R"({"id":)" + user + R"(,"firstname":"First)" + user +
+          R"(","lastname":"Last","suspended":0,"deleted":0,"timecreated":1794000000,"timemodified":1795000000,"profile":{"genre":")" +
+          (i == 0 ? "Femme" : "") + R"("}})");
       enrolments.push_back(R"({"id":)" + std::to_string(900 + i) + R"(,"userid":)" + user +
                            R"(,"courseid":4,"status":0,"timestart":0,"timeend":0,"timecreated":)" +
                            std::to_string(kStart) + "}");
       roles.push_back(R"({"id":1,"roleid":)" + std::string(i == 31 ? "4" : "5") +
-                      R"(,"contextlevel":50,"courseid":4,"userid":)" + user + "}");
+                      R"(,"contextlevel":50,"courseid":4,"timemodified":1795000000,"userid":)" + user + "}");
       if (i != 30)
         members.push_back(R"({"id":1,"groupid":)" + std::to_string(i % 2 == 0 ? 70 : 71) +
                           R"(,"courseid":4,"userid":)" + user + "}");
     }
     page(
         "courses",
-        {R"({"id":4,"shortname":"C4","fullname":"Cours 4","category":0,"startdate":1799971200,"enddate":0,"visible":1})",
+        {R"({"id":4,"shortname":"C4","fullname":"Cours 4","category":8,"startdate":1799971200,"enddate":0,"visible":1})",
          R"({"id":5,"shortname":"C5","fullname":"Cours 5","category":0,"startdate":0,"enddate":0,"visible":0})",
          R"({"id":6,"shortname":"C6","fullname":"Cours 6","category":0,"startdate":0,"enddate":0,"visible":1})"});
+    page("categories", {R"({"id":7,"name":"Dakar","parent":0})", R"({"id":8,"name":"Soir","parent":7})"});
+    users.push_back(
+        R"({"id":600,"firstname":"Away","lastname":"Last","suspended":1,"deleted":0,"timecreated":1794000000,"timemodified":1795000000})");
     page("users", users);
+    page("roles", {R"({"id":4,"shortname":"teacher"})", R"({"id":5,"shortname":"student"})"});
+    page("cohorts", {R"({"id":3,"name":"Boursiers","idnumber":"B1"})"});
     page("groups", {R"({"id":70,"courseid":4,"name":"Groupe A","idnumber":"A"})",
                     R"({"id":71,"courseid":4,"name":"Groupe B","idnumber":"B"})"});
     page("enrolments", enrolments);
     page("role_assignments", roles);
     page("group_members", members);
+    // Somebody of a Moodle cohort who is enrolled nowhere.
+    page("cohort_members", {R"({"id":1,"cohortid":3,"userid":500})", R"({"id":2,"cohortid":3,"userid":100})"});
     rpc::ServerOptions options;
     server = std::move(rpc::Server::Open(options)).value();
     Fine(server->Serve({service.get()}));
@@ -78,8 +87,8 @@ struct Served {
   }
 };
 
-TEST_CASE("courses come page by page with dates and visibility", "[directory]") {
-  Served served;
+STORE_CONTRACT("courses come page by page with dates and visibility", "[directory]") {
+  Served served(backend);
   v1::ListCoursesRequest request;
   request.set_parent("sites/sn1");
   request.set_page_size(2);
@@ -97,8 +106,224 @@ TEST_CASE("courses come page by page with dates and visibility", "[directory]") 
   CHECK(second.next_page_token().empty());
 }
 
-TEST_CASE("cohorts count learners, and tutors are named only to who may see identities", "[directory]") {
-  Served served;
+STORE_CONTRACT(
+    "people come by pseudonym with the state of their account and their enrolments and are named only to who may",
+    "[directory]") {
+  Served served(backend);
+  const auto all = [&](const std::string& parent, const std::string& token) {
+    std::vector<v1::Person> people;
+    v1::ListPeopleRequest request;
+    request.set_parent(parent);
+    request.set_page_size(7);
+    do {
+      v1::ListPeopleResponse page;
+      REQUIRE(served.Call(&v1::Directory::Stub::ListPeople, token, request, &page) == grpc::StatusCode::OK);
+      REQUIRE(page.people_size() <= 7);
+      people.insert(people.end(), page.people().begin(), page.people().end());
+      request.set_page_token(page.next_page_token());
+    } while (!request.page_token().empty());
+    CHECK(std::is_sorted(people.begin(), people.end(),
+                         [](const v1::Person& a, const v1::Person& b) { return a.person() < b.person(); }));
+    return people;
+  };
+  const auto blind = all("sites/sn1", served.Reader());
+  CHECK(blind.size() == 34);
+  for (const v1::Person& person : blind) {
+    CHECK(person.person() > 0);
+    CHECK_FALSE(person.has_identity());
+    CHECK(person.profile_fields_size() == 0);
+  }
+  CHECK(all("sites/sn1/courses/4", served.Reader()).size() == 32);
+  CHECK(all("sites/sn1/courses/4/cohorts/A", served.Reader({"sites/sn1/courses/4/cohorts/A"})).size() == 15);
+  // A service principal asks for nobody: it is told no names.
+  for (const v1::Person& person : all("sites/sn1", served.keys.Service(served.keys.edge, "edge")))
+    CHECK_FALSE(person.has_identity());
+
+  std::map<int64_t, v1::Person> by_user;
+  for (const v1::Person& person : all("sites/sn1", served.Reader({"sites/sn1"}, {"moodle.identity.read"})))
+    by_user[person.identity().moodle_user()] = person;
+  REQUIRE(by_user.size() == 34);
+  const v1::Person& first = by_user.at(100);
+  CHECK(first.identity().full_name() == "First100 Last");
+  CHECK(first.identity().person() == first.person());
+  CHECK(first.account() == v1::ACCOUNT_STATE_ACTIVE);
+  CHECK(first.account_since_us() == 1'794'000'000'000'000);
+  REQUIRE(first.profile_fields_size() == 1);
+  CHECK(first.profile_fields(0).field() == "profile:genre");
+  CHECK(first.profile_fields(0).text() == "Femme");
+  REQUIRE(first.enrolments_size() == 1);
+  CHECK(first.enrolments(0).person() == first.person());
+  CHECK(first.enrolments(0).course() == 4);
+  CHECK(first.enrolments(0).cohort() == "A");
+  CHECK(first.enrolments(0).sex() == "F");
+  CHECK(first.enrolments(0).learner());
+  CHECK(by_user.at(101).profile_fields_size() == 0);
+  CHECK(by_user.at(101).enrolments(0).sex().empty());
+  CHECK(by_user.at(600).account() == v1::ACCOUNT_STATE_SUSPENDED);
+  CHECK(by_user.at(600).account_since_us() == 1'795'000'000'000'000);
+  CHECK(by_user.at(500).account() == v1::ACCOUNT_STATE_UNSPECIFIED);
+  CHECK(by_user.at(500).enrolments_size() == 0);
+}
+
+STORE_CONTRACT("a person asked for in one course is told with that course alone", "[directory]") {
+  Served served(backend);
+  Directory directory({&served.clock, nullptr});
+  served.store.Write([&](store::Session& session) {
+    return directory.ApplyExportPage(
+        session, "sn1", "enrolments", 2, 10,
+        std::vector<std::string>{
+            R"({"id":999,"userid":100,"courseid":6,"status":0,"timestart":0,"timeend":0,"timecreated":1800000000})"});
+  });
+  v1::ListPeopleRequest request;
+  v1::ListPeopleResponse in_course, in_site;
+  request.set_parent("sites/sn1/courses/6");
+  REQUIRE(served.Call(&v1::Directory::Stub::ListPeople, served.Reader({"sites/sn1/courses/6"}), request, &in_course) ==
+          grpc::StatusCode::OK);
+  REQUIRE(in_course.people_size() == 1);
+  REQUIRE(in_course.people(0).enrolments_size() == 1);
+  CHECK(in_course.people(0).enrolments(0).course() == 6);
+  request.set_parent("sites/sn1");
+  REQUIRE(served.Call(&v1::Directory::Stub::ListPeople, served.Reader(), request, &in_site) == grpc::StatusCode::OK);
+  for (const v1::Person& person : in_site.people()) {
+    if (person.person() == in_course.people(0).person()) CHECK(person.enrolments_size() == 2);
+  }
+}
+
+STORE_CONTRACT("categories come with the one they stand in and courses with theirs", "[directory]") {
+  Served served(backend);
+  v1::ListCategoriesRequest request;
+  request.set_parent("sites/sn1");
+  request.set_page_size(1);
+  v1::ListCategoriesResponse first, second;
+  REQUIRE(served.Call(&v1::Directory::Stub::ListCategories, served.Reader(), request, &first) == grpc::StatusCode::OK);
+  REQUIRE(first.categories_size() == 1);
+  CHECK(first.categories(0).name() == "sites/sn1/categories/7");
+  CHECK(first.categories(0).title() == "Dakar");
+  CHECK(first.categories(0).parent().empty());
+  request.set_page_token(first.next_page_token());
+  REQUIRE(served.Call(&v1::Directory::Stub::ListCategories, served.Reader(), request, &second) == grpc::StatusCode::OK);
+  REQUIRE(second.categories_size() == 1);
+  CHECK(second.categories(0).parent() == "sites/sn1/categories/7");
+  CHECK(second.next_page_token().empty());
+  v1::ListCoursesRequest courses;
+  courses.set_parent("sites/sn1");
+  v1::ListCoursesResponse answer;
+  REQUIRE(served.Call(&v1::Directory::Stub::ListCourses, served.Reader(), courses, &answer) == grpc::StatusCode::OK);
+  CHECK(answer.courses(0).category() == "sites/sn1/categories/8");
+  CHECK(answer.courses(1).category().empty());
+}
+
+STORE_CONTRACT("groups of a course and cohorts of Moodle come with who is in them now", "[directory]") {
+  Served served(backend);
+  v1::ListGroupsRequest request;
+  request.set_parent("sites/sn1/courses/4");
+  v1::ListGroupsResponse groups, cohorts;
+  REQUIRE(served.Call(&v1::Directory::Stub::ListGroups, served.Reader(), request, &groups) == grpc::StatusCode::OK);
+  REQUIRE(groups.groups_size() == 2);
+  CHECK(groups.groups(0).name() == "sites/sn1/courses/4/groups/70");
+  CHECK(groups.groups(0).title() == "Groupe A");
+  CHECK(groups.groups(0).id_number() == "A");
+  CHECK(groups.groups(0).members() == 15);
+  CHECK(groups.groups(1).members() == 16);
+  request.set_parent("sites/sn1");
+  REQUIRE(served.Call(&v1::Directory::Stub::ListGroups, served.Reader(), request, &cohorts) == grpc::StatusCode::OK);
+  REQUIRE(cohorts.groups_size() == 1);
+  CHECK(cohorts.groups(0).name() == "sites/sn1/moodle-cohorts/3");
+  CHECK(cohorts.groups(0).members() == 2);
+
+  const auto members = [&](const std::string& parent) {
+    std::set<int64_t> people;
+    v1::ListGroupMembersRequest asked;
+    asked.set_parent(parent);
+    asked.set_page_size(6);
+    do {
+      v1::ListGroupMembersResponse page;
+      REQUIRE(served.Call(&v1::Directory::Stub::ListGroupMembers, served.Reader(), asked, &page) ==
+              grpc::StatusCode::OK);
+      REQUIRE(page.members_size() <= 6);
+      for (const v1::GroupMember& member : page.members()) {
+        CHECK(member.since_us() > 0);
+        people.insert(member.person());
+      }
+      asked.set_page_token(page.next_page_token());
+    } while (!asked.page_token().empty());
+    return people;
+  };
+  CHECK(members("sites/sn1/courses/4/groups/70").size() == 15);
+  CHECK(members("sites/sn1/moodle-cohorts/3").size() == 2);
+  // Who leaves is no member any more; a group asked for through another course is not there.
+  Directory directory({&served.clock, nullptr});
+  MoodleEvent left;
+  left.name = "\\core\\event\\group_member_removed";
+  left.seq = 50;
+  left.occurred_us = left.recorded_us = 1'900'000'000'000'000;
+  left.course = 4;
+  left.object_id = 70;
+  left.related_user = 100;
+  served.store.Write([&](store::Session& session) { return directory.ApplyEvents(session, "sn1", {&left, 1}, false); });
+  CHECK(members("sites/sn1/courses/4/groups/70").size() == 14);
+  v1::ListGroupMembersRequest elsewhere;
+  v1::ListGroupMembersResponse nobody;
+  elsewhere.set_parent("sites/sn1/courses/5/groups/70");
+  CHECK(served.Call(&v1::Directory::Stub::ListGroupMembers, served.Reader(), elsewhere, &nobody) ==
+        grpc::StatusCode::NOT_FOUND);
+  elsewhere.set_parent("sites/sn1/moodle-cohorts/70");
+  CHECK(served.Call(&v1::Directory::Stub::ListGroupMembers, served.Reader(), elsewhere, &nobody) ==
+        grpc::StatusCode::NOT_FOUND);
+}
+
+STORE_CONTRACT("roles of an enrolment are told with since when and until when", "[directory]") {
+  Served served(backend);
+  Directory directory({&served.clock, nullptr});
+  MoodleEvent taken;
+  taken.name = "\\core\\event\\role_unassigned";
+  taken.seq = 50;
+  taken.occurred_us = taken.recorded_us = 1'900'000'000'000'000;
+  taken.course = 4;
+  taken.context_level = 50;
+  taken.object_id = 4;
+  taken.related_user = 131;
+  served.store.Write([&](store::Session& session) {
+    return directory.ApplyEvents(session, "sn1", {&taken, 1}, false);
+  });
+  v1::ListRolesRequest request;
+  request.set_parent("sites/sn1/courses/4");
+  request.set_page_size(10);
+  int students = 0, teachers = 0, pages = 0;
+  do {
+    v1::ListRolesResponse page;
+    REQUIRE(served.Call(&v1::Directory::Stub::ListRoles, served.Reader({"sites/sn1/courses/4"}), request, &page) ==
+            grpc::StatusCode::OK);
+    for (const v1::EnrolmentRoles& enrolment : page.enrolments()) {
+      REQUIRE(enrolment.roles_size() == 1);
+      const v1::HeldRole& role = enrolment.roles(0);
+      if (role.short_name() == "student") {
+        ++students;
+        CHECK(role.role() == 5);
+        CHECK(role.interval().from_us() == 1'795'000'000'000'000);
+        CHECK(role.interval().to_us() == INT64_MAX);
+      } else {
+        ++teachers;
+        CHECK(role.short_name() == "teacher");
+        CHECK(role.interval().from_us() == 0);
+        CHECK(role.interval().to_us() == 1'900'000'000'000'000);
+      }
+    }
+    ++pages;
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  CHECK(students == 31);
+  CHECK(teachers == 1);
+  CHECK(pages == 4);
+  request.set_parent("sites/sn1/courses/4/cohorts/A");
+  v1::ListRolesResponse cohort;
+  request.set_page_size(100);
+  REQUIRE(served.Call(&v1::Directory::Stub::ListRoles, served.Reader(), request, &cohort) == grpc::StatusCode::OK);
+  CHECK(cohort.enrolments_size() == 15);
+}
+
+STORE_CONTRACT("cohorts count learners, and tutors are named only to who may see identities", "[directory]") {
+  Served served(backend);
   v1::ListCohortsRequest request;
   request.set_parent("sites/sn1/courses/4");
   v1::ListCohortsResponse blind, named;
@@ -125,8 +350,8 @@ TEST_CASE("cohorts count learners, and tutors are named only to who may see iden
   for (const auto& cohort : service.cohorts()) CHECK(cohort.tutors_size() == 0);
 }
 
-TEST_CASE("enrolments of a cohort and names behind their pseudonyms", "[directory]") {
-  Served served;
+STORE_CONTRACT("enrolments of a cohort and names behind their pseudonyms", "[directory]") {
+  Served served(backend);
   v1::ListEnrolmentsRequest request;
   request.set_parent("sites/sn1/courses/4/cohorts/A");
   request.set_page_size(10);
@@ -163,8 +388,8 @@ TEST_CASE("enrolments of a cohort and names behind their pseudonyms", "[director
   CHECK(none.identities_size() == 0);
 }
 
-TEST_CASE("every call of the directory needs its permission and its scope", "[directory]") {
-  Served served;
+STORE_CONTRACT("every call of the directory needs its permission and its scope", "[directory]") {
+  Served served(backend);
   const std::string right = "moodle.directory.read";
   const auto outcomes = [&](const std::string& token) {
     std::vector<grpc::StatusCode> codes;
@@ -184,21 +409,42 @@ TEST_CASE("every call of the directory needs its permission and its scope", "[di
     identities.set_parent("sites/sn1/courses/4");
     v1::BatchGetIdentitiesResponse identities_answer;
     codes.push_back(served.Call(&v1::Directory::Stub::BatchGetIdentities, token, identities, &identities_answer));
+    v1::ListPeopleRequest people;
+    people.set_parent("sites/sn1/courses/4");
+    v1::ListPeopleResponse people_answer;
+    codes.push_back(served.Call(&v1::Directory::Stub::ListPeople, token, people, &people_answer));
+    v1::ListCategoriesRequest categories;
+    categories.set_parent("sites/sn1");
+    v1::ListCategoriesResponse categories_answer;
+    codes.push_back(served.Call(&v1::Directory::Stub::ListCategories, token, categories, &categories_answer));
+    v1::ListGroupsRequest groups;
+    groups.set_parent("sites/sn1/courses/4");
+    v1::ListGroupsResponse groups_answer;
+    codes.push_back(served.Call(&v1::Directory::Stub::ListGroups, token, groups, &groups_answer));
+    v1::ListGroupMembersRequest members;
+    members.set_parent("sites/sn1/courses/4/groups/70");
+    v1::ListGroupMembersResponse members_answer;
+    codes.push_back(served.Call(&v1::Directory::Stub::ListGroupMembers, token, members, &members_answer));
+    v1::ListRolesRequest roles;
+    roles.set_parent("sites/sn1/courses/4");
+    v1::ListRolesResponse roles_answer;
+    codes.push_back(served.Call(&v1::Directory::Stub::ListRoles, token, roles, &roles_answer));
     return codes;
   };
   using C = grpc::StatusCode;
-  CHECK(outcomes("") == std::vector<C>(4, C::UNAUTHENTICATED));
-  CHECK(outcomes(served.keys.Person({"analytics.figures.read"}, {"*"})) == std::vector<C>(4, C::PERMISSION_DENIED));
+  CHECK(outcomes("") == std::vector<C>(9, C::UNAUTHENTICATED));
+  CHECK(outcomes(served.keys.Person({"analytics.figures.read"}, {"*"})) == std::vector<C>(9, C::PERMISSION_DENIED));
   CHECK(outcomes(
             served.keys.Person({right, "moodle.identity.read"}, {"sites/sn10", "sites/ci1", "sites/sn1/courses/44"})) ==
-        std::vector<C>(4, C::PERMISSION_DENIED));
+        std::vector<C>(9, C::PERMISSION_DENIED));
   CHECK(outcomes(served.keys.Person({right}, {"sites/sn1/courses/4"})) ==
-        std::vector<C>{C::PERMISSION_DENIED, C::OK, C::OK, C::PERMISSION_DENIED});
-  CHECK(outcomes(served.keys.Service(served.keys.analytics, "analytics")) == std::vector<C>(4, C::PERMISSION_DENIED));
+        std::vector<C>{C::PERMISSION_DENIED, C::OK, C::OK, C::PERMISSION_DENIED, C::OK, C::PERMISSION_DENIED, C::OK,
+                       C::OK, C::OK});
+  CHECK(outcomes(served.keys.Service(served.keys.analytics, "analytics")) == std::vector<C>(9, C::PERMISSION_DENIED));
 }
 
-TEST_CASE("what is asked wrongly is said to be wrong", "[directory]") {
-  Served served;
+STORE_CONTRACT("what is asked wrongly is said to be wrong", "[directory]") {
+  Served served(backend);
   const std::string token = served.Reader({"*"}, {"moodle.identity.read"});
   using C = grpc::StatusCode;
   v1::ListCoursesResponse courses;
@@ -223,6 +469,17 @@ TEST_CASE("what is asked wrongly is said to be wrong", "[directory]") {
   cohorts.clear_page_token();
   cohorts.set_parent("sites/sn1/courses/99");
   CHECK(served.Call(&v1::Directory::Stub::ListCohorts, token, cohorts, &cohorts_answer) == C::NOT_FOUND);
+  v1::ListGroupMembersRequest members;
+  v1::ListGroupMembersResponse members_answer;
+  for (const char* parent :
+       {"", "sites/sn1", "sites/sn1/courses/4", "sites/sn1/groups/70", "sites/sn1/courses/4/groups",
+        "sites/sn1/courses/4/groups/070", "sites/sn1/courses/4/groups/70/", "sites/sn1/courses/4/moodle-cohorts/3",
+        "sites/sn1/courses/4/cohorts/A/groups/70", "sites/sn1/courses/4/groups/", "/groups/70",
+        "sites/SN1/courses/4/groups/70"}) {
+    INFO(parent);
+    members.set_parent(parent);
+    CHECK(served.Call(&v1::Directory::Stub::ListGroupMembers, token, members, &members_answer) == C::INVALID_ARGUMENT);
+  }
   v1::BatchGetIdentitiesRequest many;
   v1::BatchGetIdentitiesResponse identities;
   many.set_parent("sites/sn1/courses/4");
