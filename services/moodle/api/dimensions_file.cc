@@ -97,8 +97,9 @@ class Parser {
       int sources = 0;
       bool patterned = false;
       for (auto&& [key, value] : *table) {
+        const std::string_view name = key.str();  // clang before 16 captures no structured binding
         const auto* source = std::find_if(std::begin(kSources), std::end(kSources),
-                                          [&](const auto& known) { return known.first == key.str(); });
+                                          [name](const auto& known) { return known.first == name; });
         if (source != std::end(kSources)) {
           ++sources;
           rule.source = source->second;
