@@ -50,14 +50,17 @@ build() {
   fi
 }
 
-# with_services COMMAND...: runs a command beside the private PostgreSQL, RabbitMQ and Redis, and stops them whatever happens.
+# with_services COMMAND...: runs a command beside the private PostgreSQL, RabbitMQ and Redis, and stops them whatever happens, Ctrl-C included. Servers that
+# were running before (./dev services start) go on running.
 with_services() {
+  if [[ $(bash tools/services/all.sh status) == *stopped* ]]; then
+    trap 'bash tools/services/all.sh stop >/dev/null 2>&1 || true' EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+  fi
   step "starting PostgreSQL, RabbitMQ and Redis (loopback, .run/services)"
   bash tools/services/all.sh start
   # shellcheck disable=SC1091
   source "$RUN/services/env"
-  local status=0
-  "$@" || status=$?
-  bash tools/services/all.sh stop >/dev/null 2>&1 || true
-  return "$status"
+  "$@"
 }
