@@ -4,10 +4,10 @@
 #include <catch2/catch.hpp>
 #include <set>
 
-#include "moodle/api/site_link.h"
 #include "backends/store_backend.h"
 #include "compagnon/event/v1/full.pb.h"
 #include "compagnon/event/v1/slim.pb.h"
+#include "moodle/api/site_link.h"
 #include "moodle/store/coverage.h"
 #include "moodle/store/directory.h"
 #include "moodle/store/migrations.h"
