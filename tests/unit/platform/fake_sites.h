@@ -1,6 +1,7 @@
 #ifndef COMPAGNON_TESTS_UNIT_PLATFORM_FAKE_SITES_H_
 #define COMPAGNON_TESTS_UNIT_PLATFORM_FAKE_SITES_H_
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -23,11 +24,15 @@ class FakeSites final : public moodle::v1::Sites::Service {
     return absl::OkStatus();
   };
   std::function<absl::Status(const Caller&)> list = [](const Caller&) { return absl::OkStatus(); };
+  std::atomic<int> got{0};  // calls of GetSite that were let in
   std::string get_rpc = "compagnon.moodle.v1.Sites.GetSite";
 
   grpc::Status GetSite(grpc::ServerContext* context, const moodle::v1::GetSiteRequest* request,
                        moodle::v1::Site* site) override {
-    return guard_.Run(context, get_rpc, *request, [&](const Caller& caller) { return get(caller, *site); });
+    return guard_.Run(context, get_rpc, *request, [&](const Caller& caller) {
+      ++got;
+      return get(caller, *site);
+    });
   }
   grpc::Status ListSites(grpc::ServerContext* context, const moodle::v1::ListSitesRequest* request,
                          moodle::v1::ListSitesResponse*) override {

@@ -200,12 +200,7 @@ TEST_CASE("a drain under load fails no call") {
       REQUIRE(Eventually([&, drained = served.load()] { return served > drained + 200; }));
       replica = std::make_unique<Listening>(keys, same);
       // The next drain must find both serving: wait until the channel has come back to this one.
-      std::atomic<int> here{0};
-      replica->sites.get = [&](const Caller&, moodle::v1::Site&) {
-        ++here;
-        return absl::OkStatus();
-      };
-      REQUIRE(Eventually([&] { return here > 10; }));
+      REQUIRE(Eventually([&] { return replica->sites.got > 10; }));
       replica->server->SetServing("ready", true);
       const int settled = served;
       REQUIRE(Eventually([&] { return served > settled + 50; }));
