@@ -146,8 +146,8 @@ TEST_CASE("control characters in headers are refused and end nothing") {
     response.headers.Set("X-Ours", "a\r\nX-Injected: 1");
     return response;
   });
-  const std::string_view nul("GET / HTTP/1.1\r\nHost: x\r\nX: a\0b\r\nConnection: close\r\n\r\n", 58);
-  CHECK(running.Ask(nul).starts_with("HTTP/1.1 400 "));
+  constexpr char kNul[] = "GET / HTTP/1.1\r\nHost: x\r\nX: a\0b\r\nConnection: close\r\n\r\n";
+  CHECK(running.Ask(std::string_view(kNul, sizeof kNul - 1)).starts_with("HTTP/1.1 400 "));
   CHECK(running.Ask("GET / HTTP/1.1\r\nHost: x\r\nX: a\rb\r\nConnection: close\r\n\r\n").starts_with("HTTP/1.1 400 "));
   for (const char* line : {"\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/1.1\r\n: x\r\n\r\n", "\x16\x03\x01\r\n\r\n",
                            "GET http://[::x/ HTTP/1.1\r\n\r\n", "G\xff / HTTP/9.9\r\n\r\n"}) {
