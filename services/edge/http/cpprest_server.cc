@@ -37,6 +37,26 @@ void Forget(const pplx::task<void>& task, std::shared_ptr<void> held = nullptr) 
   });
 }
 
+// The library's buffer with a count of the bytes its reader has taken: in_avail() reads what it answers without the
+// buffer's lock, which is a data race with that reader.
+class CountedBuffer final : public concurrency::streams::details::basic_producer_consumer_buffer<uint8_t> {
+  using Base = concurrency::streams::details::basic_producer_consumer_buffer<uint8_t>;
+
+ public:
+  explicit CountedBuffer(std::shared_ptr<std::atomic<size_t>> taken) : Base(512), taken_(std::move(taken)) {}
+
+ protected:
+  pplx::task<size_t> _getn(uint8_t* to, size_t most) override {
+    return Base::_getn(to, most).then([taken = taken_](size_t bytes) {
+      taken->fetch_add(bytes);
+      return bytes;
+    });
+  }
+
+ private:
+  const std::shared_ptr<std::atomic<size_t>> taken_;
+};
+
 void SizeThreadPool(int threads) {
   static std::once_flag once;
   std::call_once(once, [threads] {
@@ -163,7 +183,9 @@ class Core : public std::enable_shared_from_this<Core> {
   }
 
   void Stream(const rest::http_request& message, const Response& response, const Hold& hold) {
-    concurrency::streams::producer_consumer_buffer<uint8_t> buffer;
+    const auto taken = std::make_shared<std::atomic<size_t>>(0);
+    size_t made = 0;
+    concurrency::streams::streambuf<uint8_t> buffer(std::make_shared<CountedBuffer>(taken));
     rest::http_response answer = Head(response);
     answer.set_body(buffer.create_istream());
     RestoreType(response, answer);
@@ -177,12 +199,13 @@ class Core : public std::enable_shared_from_this<Core> {
     });
     // The buffer has no bound of its own: a slow reader holds this worker, never memory, and ConnectionGuard ends it.
     const auto sink = [&](std::string_view piece) -> absl::Status {
-      while (buffer.in_avail() > kStreamAhead && !gone->load()) {
+      while (made - taken->load() > kStreamAhead && !gone->load()) {
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
       }
       if (gone->load()) return absl::CancelledError("the client left");
       try {
         buffer.putn_nocopy(reinterpret_cast<const uint8_t*>(piece.data()), piece.size()).wait();
+        made += piece.size();
       } catch (const std::exception& problem) {
         return absl::CancelledError(problem.what());
       }
