@@ -4,7 +4,9 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/time/clock.h"
@@ -14,16 +16,40 @@
 
 namespace compagnon::rpc {
 
+// What a handler answers; a test may say it anew while calls come in.
+template <typename Signature>
+class Said {
+ public:
+  explicit Said(std::function<Signature> answer) : answer_(std::move(answer)) {}
+  Said& operator=(std::function<Signature> answer) {
+    std::lock_guard lock(mutex_);
+    answer_ = std::move(answer);
+    return *this;
+  }
+  template <typename... Arguments>
+  absl::Status operator()(Arguments&&... arguments) const {
+    std::function<Signature> answer;
+    {
+      std::lock_guard lock(mutex_);
+      answer = answer_;
+    }
+    return answer(std::forward<Arguments>(arguments)...);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::function<Signature> answer_;
+};
+
 // The service compagnon.moodle.v1.Sites without a moodle behind it: answers whatever the test says, through a real
 // Guard.
 class FakeSites final : public moodle::v1::Sites::Service {
  public:
   explicit FakeSites(const Guard& guard) : guard_(guard) {}
 
-  std::function<absl::Status(const Caller&, moodle::v1::Site&)> get = [](const Caller&, moodle::v1::Site&) {
-    return absl::OkStatus();
-  };
-  std::function<absl::Status(const Caller&)> list = [](const Caller&) { return absl::OkStatus(); };
+  Said<absl::Status(const Caller&, moodle::v1::Site&)> get{
+      [](const Caller&, moodle::v1::Site&) { return absl::OkStatus(); }};
+  Said<absl::Status(const Caller&)> list{[](const Caller&) { return absl::OkStatus(); }};
   std::atomic<int> got{0};  // calls of GetSite that were let in
   std::string get_rpc = "compagnon.moodle.v1.Sites.GetSite";
 
@@ -36,7 +62,8 @@ class FakeSites final : public moodle::v1::Sites::Service {
   }
   grpc::Status ListSites(grpc::ServerContext* context, const moodle::v1::ListSitesRequest* request,
                          moodle::v1::ListSitesResponse*) override {
-    return guard_.Run(context, "compagnon.moodle.v1.Sites.ListSites", *request, list);
+    return guard_.Run(context, "compagnon.moodle.v1.Sites.ListSites", *request,
+                      [&](const Caller& caller) { return list(caller); });
   }
 
  private:
