@@ -74,11 +74,13 @@ class FakeSites final : public moodle::v1::Sites::Service {
 struct Keyring {
   SigningKey edge = SigningKey::Generate(), analytics = SigningKey::Generate();
   Verifier verifier{"moodle", {{"edge", edge.PublicPem()}, {"analytics", analytics.PublicPem()}}};
-  std::vector<std::string> refusals;
   Metrics metrics;
   Guard guard{{&verifier,
                {},
-               [this](std::string_view, std::string_view reason, const Caller&) { refusals.emplace_back(reason); },
+               [this](std::string_view, std::string_view reason, const Caller&) {
+                 std::lock_guard lock(mutex_);
+                 refusals_.emplace_back(reason);
+               },
                "moodle",
                &metrics}};
 
@@ -89,9 +91,17 @@ struct Keyring {
     caller.scopes = std::move(scopes);
     return SignPerson(edge, "moodle", caller, absl::Now());
   }
+  std::vector<std::string> Refusals() const {
+    std::lock_guard lock(mutex_);
+    return refusals_;
+  }
   std::string Service(const SigningKey& key, const std::string& issuer) const {
     return SignService(key, issuer, "moodle", absl::Now());
   }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::string> refusals_;
 };
 
 inline grpc::Status GetSite(grpc::ChannelInterface& channel, const std::string& token,

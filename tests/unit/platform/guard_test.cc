@@ -36,7 +36,7 @@ TEST_CASE("a call without a principal is refused before its handler") {
   CHECK(status.error_code() == grpc::StatusCode::UNAUTHENTICATED);
   CHECK(ReasonOf(FromGrpc(status)) == "token_missing");
   CHECK_FALSE(ran);
-  CHECK(p.keys.refusals == std::vector<std::string>{"token_missing"});
+  CHECK(p.keys.Refusals() == std::vector<std::string>{"token_missing"});
 }
 
 TEST_CASE("permission and scope are both needed") {
