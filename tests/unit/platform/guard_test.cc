@@ -70,7 +70,9 @@ TEST_CASE("a module is let in only where it is listed and then sees every scope"
   moodle::v1::ListSitesResponse response;
   grpc::ClientContext listed;
   Prepare(listed, {absl::Seconds(20), p.keys.Service(p.keys.analytics, "analytics"), ""});
+  HandOver();
   CHECK(stub.ListSites(&listed, {}, &response).ok());
+  HandOver();
   CHECK(scopes == std::vector<std::string>{"*"});
   CHECK(p.Reason(p.keys.Service(p.keys.analytics, "analytics")) ==
         "caller_not_listed");  // GetSite lists the edge alone
@@ -87,10 +89,14 @@ TEST_CASE("a list hands the caller's scopes to its handler and refuses a caller 
   moodle::v1::ListSitesResponse response;
   grpc::ClientContext some, none;
   Prepare(some, {absl::Seconds(20), p.keys.Person({"moodle.sites.read"}, {"sites/sn1", "sites/sn2"}), ""});
+  HandOver();
   CHECK(stub.ListSites(&some, {}, &response).ok());
+  HandOver();
   CHECK(scopes == std::vector<std::string>{"sites/sn1", "sites/sn2"});
   Prepare(none, {absl::Seconds(20), p.keys.Person({"moodle.sites.read"}, {}), ""});
+  HandOver();
   CHECK(stub.ListSites(&none, {}, &response).error_code() == grpc::StatusCode::PERMISSION_DENIED);
+  HandOver();
 }
 
 TEST_CASE("an rpc that declares no right is refused to everybody") {
