@@ -97,10 +97,11 @@ absl::Status ReplaySite(const Cli& cli, const Replay& replay) {
 
   const int64_t now_us = absl::ToUnixMicros(cli.clock->Now());
   int64_t sent = 0, lost = 0;
-  int64_t next_pos = 1;     // the first position nothing was said of yet
+  // The first position nothing was said of yet. What was not asked for is not given up: another replay may still bring
+  // it.
+  int64_t next_pos = from_us == 0 || pages.empty() ? 1 : pages.front().first_pos;
   int64_t known_to_us = 0;  // up to when events were told or given up, by `recorded`
-  // Pages before the first one known were forgotten, or were not asked for: their positions held events too.
-  bool pages_missing = !pages.empty() && pages.front().first_seq != 1;
+  const SlimPage* before = nullptr;
   const auto give_up = [&](int64_t to_pos, std::optional<std::pair<int64_t, int64_t>> span) -> absl::Status {
     const int64_t from_pos = std::exchange(next_pos, to_pos + 1);
     return cli.database->Write(
@@ -109,20 +110,28 @@ absl::Status ReplaySite(const Cli& cli, const Replay& replay) {
   for (const SlimPage& page : pages) {
     if (cli.interrupted != nullptr && cli.interrupted->load())
       return absl::CancelledError(Say(cli, "Interrompu ; relancez pour reprendre.", "Interrupted; run it again."));
+    const bool kept = page.epoch == epoch && page.first_seq >= status.oldest && page.events > 0;
     std::vector<MoodleEvent> rows;
-    if (page.epoch == epoch && page.first_seq >= status.oldest && page.events > 0) {
-      ASSIGN_OR_RETURN(rows, FetchRows(*c.client, parser, page));
-    }
-    std::optional<std::pair<int64_t, int64_t>> before;
-    if (std::exchange(pages_missing, false)) before.emplace(0, FirstRecorded(rows, page.last_recorded_us + 1));
-    RETURN_IF_ERROR(give_up(page.first_pos - 1, before));
-    if (before) known_to_us = before->second;
-    if (page.events == 0) continue;
     int64_t made = -1;
-    RETURN_IF_ERROR(cli.database->Write([&](store::Session& session) -> absl::Status {
-      ASSIGN_OR_RETURN(made, RepublishEvents(session, replay.site, page.first_pos, page.events, rows));
-      return absl::OkStatus();
-    }));
+    // What was damaged on its way comes out whole the second time.
+    for (int attempt = 0; kept && made != page.events && attempt < 2; ++attempt) {
+      ASSIGN_OR_RETURN(rows, FetchRows(*c.client, parser, page));
+      RETURN_IF_ERROR(cli.database->Write([&](store::Session& session) -> absl::Status {
+        ASSIGN_OR_RETURN(made, RepublishEvents(session, replay.site, page.first_pos, page.events, rows));
+        return absl::OkStatus();
+      }));
+    }
+    // Pages between the one before and this one were forgotten: their positions held events too.
+    const int64_t expected_seq = before != nullptr && before->epoch == page.epoch ? before->last_seq + 1 : 1;
+    std::optional<std::pair<int64_t, int64_t>> forgotten;
+    if (page.first_seq != expected_seq && next_pos < page.first_pos) {
+      forgotten.emplace(known_to_us, FirstRecorded(rows, page.last_recorded_us + 1));
+      lost += page.first_pos - next_pos;
+      known_to_us = forgotten->second;
+    }
+    before = &page;
+    RETURN_IF_ERROR(give_up(page.first_pos - 1, forgotten));
+    if (page.events == 0) continue;
     if (made == page.events) {
       sent += page.events;
       next_pos = page.first_pos + page.events;
@@ -156,11 +165,12 @@ absl::Status ReplaySite(const Cli& cli, const Replay& replay) {
   if (lost > 0) {
     *cli.out << Say(cli,
                     absl::StrCat(lost,
-                                 " événements ne sont plus gardés par Moodle : qui ne les a pas déjà montrera ce temps "
-                                 "comme non couvert. Une sauvegarde de sa base les contient."),
+                                 " positions ne peuvent plus être redites, leurs événements n'étant plus gardés : qui "
+                                 "ne les a pas déjà montrera ce temps comme non couvert. Une sauvegarde de sa base les "
+                                 "contient."),
                     absl::StrCat(lost,
-                                 " events are no longer kept by Moodle: whoever lacks them will show that time as not "
-                                 "covered. A backup of its database has them."))
+                                 " positions cannot be said again, their events are no longer kept: whoever lacks them "
+                                 "will show that time as not covered. A backup of its database has them."))
              << "\n";
   }
   return absl::OkStatus();

@@ -409,5 +409,69 @@ STORE_CONTRACT("a replay queues the same events at the same positions and adds n
         absl::StatusCode::kInvalidArgument);
 }
 
+STORE_CONTRACT("a replay gives up the pages that were forgotten and none that was not asked for", "[bridge]") {
+  Suite suite(backend, Small());
+  suite.page_rows = 200;
+  auto poller = suite.StartPolling("one");
+  REQUIRE(suite.Eventually([&] { return suite.CaughtUp("sn1") && suite.DirectoryFilled("sn1"); }));
+  poller->Stop();
+  struct Void {
+    int64_t first_pos, last_pos;
+    bool lost;
+  };
+  const auto voids_of = [&](const std::string& from) {
+    REQUIRE(suite.database.Write([](store::Session& s) { return s.Execute("DELETE FROM outbox").status(); }).ok());
+    REQUIRE(ReplaySite(suite.cli, {.to = "analytics", .site = "sn1", .from = from}).ok());
+    std::vector<Void> voids;
+    REQUIRE(suite.database
+                .Read([&](store::Session& s) {
+                  return s.Query("SELECT data FROM outbox ORDER BY id", {}, [&](const store::Row& row) {
+                    event::v1::SlimEvent e;
+                    REQUIRE(e.ParseFromString(row.BytesAt(0)));
+                    if (e.has_void_()) voids.push_back({e.void_().first_pos(), e.pos(), e.void_().has_lost()});
+                    return absl::OkStatus();
+                  });
+                })
+                .ok());
+    return voids;
+  };
+  REQUIRE(suite.Count("SELECT count(*) FROM slim_page") >= 4);
+  const int64_t second = suite.Count("SELECT min(first_pos) FROM slim_page WHERE first_seq > 1");
+  const int64_t third = suite.Count("SELECT min(first_pos) FROM slim_page WHERE first_pos > " + std::to_string(second));
+  for (const Void& v : voids_of("")) CHECK_FALSE(v.lost);
+
+  // Asked for from the third page on, the positions before it keep their hole: a later replay may bring them.
+  const int64_t from_us =
+      suite.Count("SELECT last_recorded_us FROM slim_page WHERE first_pos = " + std::to_string(third));
+  REQUIRE(suite.Count("SELECT last_recorded_us FROM slim_page WHERE first_pos = " + std::to_string(second)) < from_us);
+  const auto from_third =
+      voids_of(absl::FormatTime(absl::RFC3339_full, absl::FromUnixMicros(from_us), absl::UTCTimeZone()));
+  for (const Void& v : from_third) CHECK(v.first_pos >= third);
+
+  // Forgotten in the middle of the stream, and at its beginning.
+  const auto forget = [&](const std::string& where) {
+    REQUIRE(suite.database
+                .Write([&](store::Session& s) { return s.Execute("DELETE FROM slim_page WHERE " + where).status(); })
+                .ok());
+  };
+  const auto lost = [](const std::vector<Void>& voids) {
+    std::vector<std::pair<int64_t, int64_t>> spans;
+    for (const Void& v : voids) {
+      if (v.lost) spans.emplace_back(v.first_pos, v.last_pos);
+    }
+    return spans;
+  };
+  forget("first_pos = " + std::to_string(second));
+  const auto middle = lost(voids_of(""));
+  REQUIRE(middle.size() == 1);
+  CHECK(middle[0].first <= second);
+  CHECK(middle[0].second == third - 1);
+  forget("first_seq = 1");
+  const auto beginning = lost(voids_of(""));
+  REQUIRE(beginning.size() == 1);
+  CHECK(beginning[0] == std::pair<int64_t, int64_t>{1, third - 1});
+  CHECK(suite.said.str().find("non couvert") != std::string::npos);
+}
+
 }  // namespace
 }  // namespace compagnon::moodle
